@@ -1,0 +1,1 @@
+"""Collect trials from language models; the estimation library never imports this package."""

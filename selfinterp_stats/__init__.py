@@ -1,0 +1,130 @@
+"""Does this language model know why it decides as it does?
+
+Estimate the weights that a model's choices reveal, and compare them with the weights that it reports. Names are loaded
+when they are first used, so that importing the package is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from selfinterp_stats._version import __version__
+
+if TYPE_CHECKING:
+    from selfinterp_stats.archive import Archive, check_archive, read_archive
+    from selfinterp_stats.choice import (
+        PAPER_PRIORS,
+        ChoiceFit,
+        ChoicePriors,
+        ChoiceSpec,
+        Normal,
+        StudentT,
+        fit_choices,
+        read_fit,
+    )
+    from selfinterp_stats.correlation import Correlations, correlate
+    from selfinterp_stats.errors import ArgumentError, MissingExtraError, SelfInterpError, SelfInterpWarning
+    from selfinterp_stats.plots import plot_correlations, plot_used_against_reported
+    from selfinterp_stats.report import Reanalysis, reanalyze, write_reanalysis
+    from selfinterp_stats.summaries import find_hdi
+    from selfinterp_stats.tables import (
+        DataError,
+        Decisions,
+        Problem,
+        Problems,
+        Reports,
+        Scenarios,
+        Targets,
+        make_decisions,
+        make_reports,
+        make_scenarios,
+        make_targets,
+    )
+    from selfinterp_stats.weights import Weights, make_weights, normalise_draws
+
+_HOMES = {
+    "archive": ("Archive", "check_archive", "read_archive"),
+    "choice": (
+        "PAPER_PRIORS",
+        "ChoiceFit",
+        "ChoicePriors",
+        "ChoiceSpec",
+        "Normal",
+        "StudentT",
+        "fit_choices",
+        "read_fit",
+    ),
+    "correlation": ("Correlations", "correlate"),
+    "errors": ("ArgumentError", "MissingExtraError", "SelfInterpError", "SelfInterpWarning"),
+    "plots": ("plot_correlations", "plot_used_against_reported"),
+    "report": ("Reanalysis", "reanalyze", "write_reanalysis"),
+    "summaries": ("find_hdi",),
+    "tables": (
+        "DataError",
+        "Decisions",
+        "Problem",
+        "Problems",
+        "Reports",
+        "Scenarios",
+        "Targets",
+        "make_decisions",
+        "make_reports",
+        "make_scenarios",
+        "make_targets",
+    ),
+    "weights": ("Weights", "make_weights", "normalise_draws"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "PAPER_PRIORS",
+    "Archive",
+    "ArgumentError",
+    "ChoiceFit",
+    "ChoicePriors",
+    "ChoiceSpec",
+    "Correlations",
+    "DataError",
+    "Decisions",
+    "MissingExtraError",
+    "Normal",
+    "Problem",
+    "Problems",
+    "Reanalysis",
+    "Reports",
+    "Scenarios",
+    "SelfInterpError",
+    "SelfInterpWarning",
+    "StudentT",
+    "Targets",
+    "Weights",
+    "__version__",
+    "check_archive",
+    "correlate",
+    "find_hdi",
+    "fit_choices",
+    "make_decisions",
+    "make_reports",
+    "make_scenarios",
+    "make_targets",
+    "make_weights",
+    "normalise_draws",
+    "plot_correlations",
+    "plot_used_against_reported",
+    "read_archive",
+    "read_fit",
+    "reanalyze",
+    "write_reanalysis",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module on first use."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,273 @@
+"""Files of the published layout, one row for each trial or reply, mapped to the entries that the tables check."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from selfinterp_stats.archive.layout import FileRole
+from selfinterp_stats.tables.decisions import Decisions, build_decisions
+from selfinterp_stats.tables.long import condition_columns, report_unknown_scenarios
+from selfinterp_stats.tables.problems import Problems
+from selfinterp_stats.tables.raw import RawTable
+from selfinterp_stats.tables.reports import Reports, build_reports
+from selfinterp_stats.tables.scenarios import Scenarios, build_scenarios
+from selfinterp_stats.tables.targets import Targets, build_targets
+
+__all__ = ["read_decisions", "read_reports", "read_scenarios", "read_targets", "read_units"]
+
+_REMEDY = "name the columns as in the published layout; the docs list them"
+
+
+def read_units(path: Path, problems: Problems) -> dict[tuple[str, str], str]:
+    """Units by scenario and attribute from the list of candidate scenarios."""
+    try:
+        candidates = json.loads(path.read_text(encoding="utf-8-sig"))
+        return {
+            (str(candidate["short_name"]), str(attribute["name"])): str(attribute["units"])
+            for candidate in candidates
+            for attribute in candidate["attributes"]
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:  # ValueError: no JSON, no UTF-8
+        problems.error(
+            "unreadable-file",
+            path.name,
+            found=f"a file that is no list of scenarios ({type(error).__name__}: {error})",
+            expected="a JSON list of objects with short_name and attributes, each with name and units",
+            remedy="correct the file, or remove it: only units come from it",
+        )
+        return {}
+
+
+def read_scenarios(
+    raw: RawTable, units: dict[tuple[str, str], str], problems: Problems
+) -> tuple[Scenarios, set[str]]:
+    """Scenarios of ``scenarios.csv`` and the names of those with a finding."""
+    n_slots = _highest(raw, r"attr(\d+)(?:_min|_max)?")
+    wanted = ["scenario", *(f"attr{j}{end}" for j in range(1, max(n_slots, 1) + 1) for end in ("", "_min", "_max"))]
+    if not raw.require(wanted, problems, remedy=_REMEDY):
+        return build_scenarios(pd.DataFrame(), raw.file, problems)
+    _warn_unused(raw, ["question", *wanted], problems)
+    names = raw.text("scenario")
+    fresh = _report_doubled_scenarios(raw, names, problems)
+    attributes = np.column_stack([raw.text(f"attr{j}") for j in range(1, n_slots + 1)])
+    ends = {
+        end: [raw.text(f"attr{j}_{end}") != "" for j in range(1, n_slots + 1)] for end in ("min", "max")
+    }
+    filled = (attributes != "") | np.column_stack(ends["min"]) | np.column_stack(ends["max"])
+    # A scenario's attributes end with the last slot that holds anything; a gap before it is a missing attribute.
+    count = np.where(filled.any(axis=1), n_slots - np.argmax(filled[:, ::-1], axis=1), 1)
+    question = raw.text("question") if "question" in raw.columns else np.full(len(raw), "", dtype=object)
+    parts = []
+    for j in range(1, n_slots + 1):
+        used = count >= j
+        parts.append(
+            pd.DataFrame(
+                {
+                    "record": np.arange(len(raw)),
+                    "scenario": names,
+                    "question": question,
+                    "slot": j,
+                    "attribute": attributes[:, j - 1],
+                    "low": raw.numbers(f"attr{j}_min", problems, needed=used),
+                    "high": raw.numbers(f"attr{j}_max", problems, needed=used),
+                    "row": raw.rows,
+                    "attribute_column": f"attr{j}",
+                    "high_column": f"attr{j}_max",
+                }
+            )[used & fresh]
+        )
+    entries = pd.concat(parts, ignore_index=True).sort_values(["record", "slot"], kind="stable", ignore_index=True)
+    pairs = zip(entries["scenario"], entries["attribute"], strict=True)
+    entries["unit"] = [units.get(pair, "") for pair in pairs]
+    return build_scenarios(entries, raw.file, problems)
+
+
+def read_targets(raw: RawTable, scenarios: Scenarios, spoiled: set[str], problems: Problems) -> Targets:
+    """Target weights of ``instilled_weights.csv``."""
+    if not raw.require(["scenario"], problems, remedy=_REMEDY):
+        return build_targets(pd.DataFrame(), scenarios, raw.file, problems)
+    names, count, known = _scenario_column(raw, scenarios, spoiled, problems)
+    columns = [f"attr{j}" for j in range(1, int(count.max(initial=1)) + 1)]
+    if not raw.require(columns, problems, remedy=_REMEDY):
+        return build_targets(pd.DataFrame(), scenarios, raw.file, problems)
+    _warn_unused(raw, ["scenario", *columns], problems)
+    parts = []
+    for j, column in enumerate(columns, start=1):
+        values = _slot_numbers(raw, column, j, names, count, known, problems)
+        part = pd.DataFrame({"scenario": names, "slot": j, "target": values, "row": raw.rows, "column": column})
+        parts.append(part[known & (count >= j)])
+    lookup = scenarios.frame[["scenario", "slot", "attribute"]]
+    entries = pd.concat(parts, ignore_index=True).merge(lookup, on=["scenario", "slot"], how="left")
+    return build_targets(entries, scenarios, raw.file, problems)
+
+
+def read_decisions(
+    raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled: set[str], problems: Problems
+) -> Decisions:
+    """Decisions of one ``..._selections.csv``."""
+    nothing = pd.DataFrame()
+    if not raw.require(["model", "scenario", "selection"], problems, remedy=_REMEDY):
+        return build_decisions(nothing, [], scenarios, raw.file, problems)
+    names, count, known = _scenario_column(raw, scenarios, spoiled, problems)
+    columns = [f"{side}_attribute_{j}" for j in range(1, int(count.max(initial=1)) + 1) for side in "AB"]
+    if not raw.require(columns, problems, remedy=_REMEDY):
+        return build_decisions(nothing, [], scenarios, raw.file, problems)
+    trial = next((name for name in ("trial", "trial_id") if name in raw.columns), None)
+    options = _option_columns(raw)
+    conditions = condition_columns(raw, ("model", "scenario", "selection", "p_a", *([trial] if trial else []), *options))
+    frame = {
+        "base_model": role.base_model,
+        "preferences": role.preferences,
+        "model": raw.text("model"),
+        "scenario": names,
+        "trial": raw.text(trial) if trial else np.array([str(row) for row in raw.rows], dtype=object),
+        "chosen": raw.text("selection"),
+        "p_a": raw.numbers("p_a", problems, needed=~known & known) if "p_a" in raw.columns else np.nan,
+        "row": raw.rows,
+    }
+    values = {
+        _internal(name): _slot_numbers(raw, name, _slot(name), names, count, known, problems) for name in options
+    }
+    entries = _with_conditions(raw, _padded({**frame, **values}, "ab", scenarios.n_slots), conditions)
+    return build_decisions(
+        entries,
+        conditions,
+        scenarios,
+        raw.file,
+        problems,
+        lambda side, slot: f"{side.upper()}_attribute_{slot}",
+        choice_column="selection",
+    )
+
+
+def read_reports(raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled: set[str], problems: Problems) -> Reports:
+    """Replies of one ``..._weight_reports.csv``."""
+    nothing = pd.DataFrame()
+    if not raw.require(["explaining_model", "scenario"], problems, remedy=_REMEDY):
+        return build_reports(nothing, [], scenarios, raw.file, problems)
+    names, count, known = _scenario_column(raw, scenarios, spoiled, problems)
+    columns = [f"report_attr{j}" for j in range(1, int(count.max(initial=1)) + 1)]
+    if not raw.require(columns, problems, remedy=_REMEDY):
+        return build_reports(nothing, [], scenarios, raw.file, problems)
+    options = _option_columns(raw)
+    columns = [name for name in raw.columns if re.fullmatch(r"report_attr\d+", name)]
+    conditions = condition_columns(raw, ("explaining_model", "scenario", *columns, *options))
+    frame = {
+        "base_model": role.base_model,
+        "preferences": role.preferences,
+        "reporter": role.reporter,
+        "model": raw.text("explaining_model"),
+        "scenario": names,
+        "reply": np.array([str(row) for row in raw.rows], dtype=object),
+        "status": "valid",
+        "row": raw.rows,
+    }
+    values = {
+        f"report_{_slot(name)}": _slot_numbers(raw, name, _slot(name), names, count, known, problems)
+        for name in columns
+    }
+    shown = {_internal(name): raw.numbers(name, problems, needed=~known & known) for name in options}
+    padded = _padded({**frame, **values, **shown}, ("report", "a", "b"), scenarios.n_slots)
+    return build_reports(_with_conditions(raw, padded, conditions), conditions, scenarios, raw.file, problems)
+
+
+def _scenario_column(
+    raw: RawTable, scenarios: Scenarios, spoiled: set[str], problems: Problems
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.bool_]]:
+    """Names of the rows' scenarios, their numbers of attributes (0: unknown), and which rows can be used."""
+    names = raw.text("scenario")
+    frame = pd.DataFrame({"scenario": names, "row": raw.rows})
+    known = ~report_unknown_scenarios(frame, scenarios, spoiled, raw.file, problems).to_numpy(dtype=bool)
+    sizes = scenarios.n_attributes
+    count = np.array([sizes.get(name, 0) for name in names], dtype=np.int64)
+    return names, count, known
+
+
+def _slot_numbers(
+    raw: RawTable,
+    column: str,
+    slot: int,
+    names: NDArray[Any],
+    count: NDArray[np.int64],
+    known: NDArray[np.bool_],
+    problems: Problems,
+) -> NDArray[np.float64]:
+    """Numbers of one attribute's column; a number for an attribute that the scenario does not have is an error."""
+    values = raw.numbers(column, problems, needed=known & (count >= slot))
+    for i in np.flatnonzero(known & (count < slot) & ~np.isnan(values)):
+        problems.error(
+            "wrong-attribute",
+            raw.file,
+            row=int(raw.rows[i]),
+            column=column,
+            found=f"{values[i]:g} for attribute {slot}",
+            expected=f"an empty cell: {names[i]!r} has {count[i]} attributes",
+            remedy="empty the cell or declare the attribute",
+            scenario=str(names[i]),
+        )
+    return values
+
+
+def _option_columns(raw: RawTable) -> list[str]:
+    return [name for name in raw.columns if re.fullmatch(r"[AB]_attribute_\d+", name)]
+
+
+def _slot(column: str) -> int:
+    match = re.search(r"\d+$", column)
+    return int(match[0]) if match else 0
+
+
+def _internal(column: str) -> str:
+    return f"{column[0].lower()}_{_slot(column)}"
+
+
+def _highest(raw: RawTable, pattern: str) -> int:
+    matches = (re.fullmatch(pattern, name) for name in raw.columns)
+    return max((int(match[1]) for match in matches if match), default=0)
+
+
+def _padded(columns: dict[str, Any], values: tuple[str, ...] | str, n_slots: int) -> dict[str, Any]:
+    for value in values:
+        for slot in range(1, n_slots + 1):
+            columns.setdefault(f"{value}_{slot}", np.nan)
+    return columns
+
+
+def _with_conditions(raw: RawTable, columns: dict[str, Any], conditions: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({**columns, **{name: raw.text(name) for name in conditions}}, index=range(len(raw)))
+
+
+def _report_doubled_scenarios(raw: RawTable, names: NDArray[Any], problems: Problems) -> NDArray[np.bool_]:
+    doubled = pd.Series(names).duplicated().to_numpy() & (names != "")
+    for i in np.flatnonzero(doubled):
+        problems.error(
+            "doubled-scenario",
+            raw.file,
+            row=int(raw.rows[i]),
+            column="scenario",
+            found=f"{names[i]!r} again",
+            expected="each scenario once",
+            remedy="rename or remove one of them",
+            scenario=str(names[i]),
+        )
+    return np.asarray(~doubled)
+
+
+def _warn_unused(raw: RawTable, used: list[str], problems: Problems) -> None:
+    for name in condition_columns(raw, tuple(used)):
+        problems.warn(
+            "unused-column",
+            raw.file,
+            row=1,
+            column=name,
+            found="a column that is not of the layout",
+            expected="only columns of the layout in this file",
+            remedy="it is not read; conditions belong in the decisions and reports",
+        )

@@ -1,0 +1,17 @@
+"""Choice models: from decisions to the posterior of the weights behind them."""
+
+from selfinterp_stats.choice.fit import ChoiceFit, ChoiceSpec
+from selfinterp_stats.choice.fitting import fit_choices
+from selfinterp_stats.choice.priors import PAPER_PRIORS, ChoicePriors, Normal, StudentT
+from selfinterp_stats.choice.storage import read_fit
+
+__all__ = [
+    "PAPER_PRIORS",
+    "ChoiceFit",
+    "ChoicePriors",
+    "ChoiceSpec",
+    "Normal",
+    "StudentT",
+    "fit_choices",
+    "read_fit",
+]

@@ -1,0 +1,131 @@
+"""From decisions to the arrays of the choice model: one context for each scenario of each group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from selfinterp_stats.errors import ArgumentError
+from selfinterp_stats.tables import Decisions, Scenarios
+
+__all__ = ["Design", "build_design"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Trials of every context, in an order that does not depend on the order of the rows.
+
+    Attributes
+    ----------
+    contexts : pandas.DataFrame
+        One row for each context: the grouping columns, ``scenario``, ``n_trials``, ``n_attributes``, ``share_a``.
+    slopes : pandas.DataFrame
+        One row for each context and attribute, contexts in order: the grouping columns, ``scenario, slot, attribute``
+        and ``context`` (row of `contexts`).
+    x : numpy.ndarray
+        Attribute differences (A - B) / (high - low), shape (N, largest K); 0 beyond a scenario's last attribute.
+    s : numpy.ndarray
+        +1 where A was chosen, -1 where B was, shape (N,).
+    first : numpy.ndarray of int
+        Context c has the trials first[c] .. first[c + 1] - 1.
+    left_out : pandas.DataFrame
+        Trials that enter no context, counted: the grouping columns, ``scenario, reason, count``.
+    """
+
+    contexts: pd.DataFrame
+    slopes: pd.DataFrame
+    x: Floats
+    s: Floats
+    first: NDArray[np.int64]
+    left_out: pd.DataFrame
+
+
+def build_design(decisions: Decisions, scenarios: Scenarios, by: Sequence[str]) -> Design:
+    """Sort trials into contexts.
+
+    Parameters
+    ----------
+    decisions : Decisions
+    scenarios : Scenarios
+    by : sequence of str
+        Columns of the decisions whose values make the groups.
+    """
+    by = list(by)
+    frame = decisions.frame
+    unknown = [column for column in by if column not in frame.columns]
+    if unknown or "scenario" in by:
+        allowed = ["base_model", "preferences", "model", *decisions.conditions]
+        raise ArgumentError(
+            "by",
+            expected=f"columns of the decisions ({', '.join(allowed)})",
+            got=", ".join(map(repr, unknown)) or "'scenario', which is always apart",
+            remedy="leave it out or add the column to the decisions",
+        )
+    if frame.empty:
+        raise ArgumentError(
+            "decisions", expected="at least one trial", got="a table without rows", remedy="check what was read"
+        )
+    undeclared = set(frame["scenario"]) - set(scenarios.names)
+    if undeclared:
+        raise ArgumentError(
+            "scenarios",
+            expected="every scenario of the decisions",
+            got=f"none called {sorted(undeclared)[0]!r}",
+            remedy="pass the scenarios that the decisions were made with",
+        )
+    without = frame[by].isna().any(axis=1) if by else pd.Series(False, index=frame.index)
+    left_out = _count_left_out(frame[without], by)
+    frame = frame[~without].reset_index(drop=True)
+    return _arrange(frame, scenarios, by, left_out)
+
+
+def _count_left_out(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    counts = frame.groupby([*by, "scenario"], as_index=False, dropna=False).size().rename(columns={"size": "count"})
+    counts.insert(len(by) + 1, "reason", "no value to group by")
+    return counts
+
+
+def _arrange(frame: pd.DataFrame, scenarios: Scenarios, by: list[str], left_out: pd.DataFrame) -> Design:
+    x = _differences(frame, scenarios)
+    s = np.where(frame["chosen"].to_numpy() == "A", 1.0, -1.0)
+    group = frame.groupby([*by, "scenario"], sort=True, dropna=False)
+    context = group.ngroup().to_numpy()
+    # Within a context trials are sorted by what they are, so that sums do not depend on the order of the file.
+    order = np.lexsort([s, *x.T[::-1], context])
+    x, s, context = x[order], s[order], context[order]
+    n_trials = np.bincount(context)
+    contexts = group.size().reset_index(name="n_trials")
+    sizes = scenarios.n_attributes
+    contexts["n_attributes"] = [sizes[name] for name in contexts["scenario"]]
+    contexts["share_a"] = np.bincount(context, weights=s > 0) / n_trials
+    first = np.concatenate([[0], np.cumsum(n_trials)]).astype(np.int64)
+    return Design(contexts, _slope_index(contexts, scenarios, by), x, s, first, left_out)
+
+
+def _differences(frame: pd.DataFrame, scenarios: Scenarios) -> Floats:
+    slots = range(1, scenarios.n_slots + 1)
+    a = frame.reindex(columns=[f"a_{j}" for j in slots]).to_numpy(dtype=np.float64)
+    b = frame.reindex(columns=[f"b_{j}" for j in slots]).to_numpy(dtype=np.float64)
+    low, high = scenarios.ranges(list(frame["scenario"]))
+    declared = ~np.isnan(low)
+    if np.isnan(a - b)[declared].any() or not np.isnan(a - b)[~declared].all():
+        raise ArgumentError(
+            "scenarios",
+            expected="the scenarios that the decisions were validated with",
+            got="scenarios with other numbers of attributes",
+            remedy="pass the same table to make_decisions and here",
+        )
+    return np.where(declared, (a - b) / np.where(declared, high - low, 1.0), 0.0)
+
+
+def _slope_index(contexts: pd.DataFrame, scenarios: Scenarios, by: list[str]) -> pd.DataFrame:
+    numbered = contexts[[*by, "scenario"]].assign(context=np.arange(len(contexts)))
+    index = numbered.merge(scenarios.frame[["scenario", "slot", "attribute"]], on="scenario", how="left")
+    index = index.sort_values(["context", "slot"], kind="stable", ignore_index=True)
+    return index[[*by, "scenario", "slot", "attribute", "context"]]

@@ -1,0 +1,117 @@
+"""Compiled loops over trials: the Bernoulli-logit likelihood and its derivatives.
+
+Every problem of a batch is computed by one thread from start to end, so no sum depends on the number of threads.
+``s`` is +1 where A was chosen and -1 where B was; z = s * (theta_0 + x'theta_1..K) is the log odds of what was chosen.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+__all__ = ["log_likelihood", "log_likelihood_derivatives"]
+
+_BLOCK = 64  # draws handled together, so that the inner loops run over contiguous memory
+_FACTORS = 512  # factors of 1 + exp(-|z|) <= 2 that a product of doubles can hold
+
+
+@numba.njit(parallel=True, cache=True, error_model="numpy")
+def log_likelihood(theta, x, s, first):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Log-likelihood at many points of each problem.
+
+    Parameters
+    ----------
+    theta : numpy.ndarray
+        Shape (B, S, K + 1): intercept at the given predictors, then slopes.
+    x : numpy.ndarray
+        Predictors of all trials, shape (N, K).
+    s : numpy.ndarray
+        Signs of the choices, shape (N,).
+    first : numpy.ndarray of int
+        Problem b has the trials first[b] .. first[b + 1] - 1; shape (B + 1,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (B, S).
+    """
+    n_problems, n_points, n_terms = theta.shape
+    out = np.empty((n_problems, n_points))
+    for b in numba.prange(n_problems):
+        block = np.empty((n_terms, _BLOCK))
+        eta = np.empty(_BLOCK)
+        total = np.empty(_BLOCK)
+        product = np.empty(_BLOCK)
+        for start in range(0, n_points, _BLOCK):
+            width = min(_BLOCK, n_points - start)
+            for j in range(width):
+                for k in range(n_terms):
+                    block[k, j] = theta[b, start + j, k]
+                total[j] = 0.0
+                product[j] = 1.0
+            factors = 0
+            for n in range(first[b], first[b + 1]):
+                for j in range(width):
+                    eta[j] = block[0, j]
+                for k in range(n_terms - 1):
+                    for j in range(width):
+                        eta[j] += x[n, k] * block[k + 1, j]
+                # log P = min(z, 0) - log(1 + exp(-|z|)); the logarithm is taken once for many trials
+                for j in range(width):
+                    z = s[n] * eta[j]
+                    total[j] += min(z, 0.0)
+                    product[j] *= 1.0 + math.exp(-abs(z))
+                factors += 1
+                if factors == _FACTORS:
+                    factors = 0
+                    for j in range(width):
+                        total[j] -= math.log(product[j])
+                        product[j] = 1.0
+            for j in range(width):
+                out[b, start + j] = total[j] - math.log(product[j])
+    return out
+
+
+@numba.njit(parallel=True, cache=True, error_model="numpy")
+def log_likelihood_derivatives(theta, x, s, first):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Log-likelihood, gradient and negative Hessian at one point of each problem.
+
+    Parameters
+    ----------
+    theta : numpy.ndarray
+        Shape (B, K + 1).
+    x, s, first : numpy.ndarray
+        As for :func:`log_likelihood`.
+
+    Returns
+    -------
+    value, gradient, curvature : numpy.ndarray
+        Shapes (B,), (B, K + 1) and (B, K + 1, K + 1).
+    """
+    n_problems, n_terms = theta.shape
+    value = np.zeros(n_problems)
+    gradient = np.zeros((n_problems, n_terms))
+    curvature = np.zeros((n_problems, n_terms, n_terms))
+    for b in numba.prange(n_problems):
+        row = np.empty(n_terms)
+        row[0] = 1.0
+        for n in range(first[b], first[b + 1]):
+            eta = theta[b, 0]
+            for k in range(1, n_terms):
+                row[k] = x[n, k - 1]
+                eta += row[k] * theta[b, k]
+            z = s[n] * eta
+            small = math.exp(-abs(z))
+            value[b] += min(z, 0.0) - math.log1p(small)
+            miss = (small if z > 0 else 1.0) / (1.0 + small)  # probability of the option not chosen
+            weight = small / (1.0 + small) ** 2
+            for k in range(n_terms):
+                gradient[b, k] += s[n] * miss * row[k]
+                for m in range(k + 1):
+                    curvature[b, k, m] += weight * row[k] * row[m]
+        for k in range(n_terms):
+            for m in range(k):
+                curvature[b, m, k] = curvature[b, k, m]
+    return value, gradient, curvature

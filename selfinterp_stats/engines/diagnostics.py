@@ -1,0 +1,56 @@
+"""How far draws can be trusted: Pareto k-hat, effective size, R-hat. The formulas are ArviZ's."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from selfinterp_stats.engines.protocol import Floats
+
+__all__ = ["chain_diagnostics", "effective_size", "pareto_k", "pareto_k_limit"]
+
+
+def pareto_k(log_weights: Floats) -> float:
+    """Shape of the generalised Pareto tail of importance weights, shape (P,); larger is worse."""
+    from arviz_stats.base import array_stats
+
+    # psislw takes log-likelihoods, that is, negative log weights
+    return float(array_stats.psislw(-log_weights)[1])
+
+
+def pareto_k_limit(proposals: int) -> float:
+    """Value of k-hat from which so many proposals are too few.
+
+    Examples
+    --------
+    >>> pareto_k_limit(4000), round(pareto_k_limit(1000), 3)
+    (0.7, 0.667)
+    """
+    return float(min(1.0 - 1.0 / np.log10(proposals), 0.7))
+
+
+def effective_size(weights: Floats) -> Floats:
+    """Effective number of draws behind normalised importance weights, (..., P) to (...)."""
+    return np.asarray(1.0 / np.square(weights).sum(axis=-1))
+
+
+def chain_diagnostics(chains: Floats) -> tuple[Floats, Floats, Floats]:
+    """R-hat (rank-normalised, split), effective size (the smaller of bulk and tail) and that of the mean.
+
+    Parameters
+    ----------
+    chains : numpy.ndarray
+        Shape (C, T, D): chains, draws, dimensions.
+
+    Returns
+    -------
+    r_hat, ess, ess_mean : numpy.ndarray
+        Shape (D,) each.
+    """
+    from arviz_stats.base import array_stats
+
+    moved = np.moveaxis(chains, -1, 0)
+    r_hat = array_stats.rhat(moved, chain_axis=1, draw_axis=2)
+    bulk = array_stats.ess(moved, chain_axis=1, draw_axis=2, method="bulk")
+    tail = array_stats.ess(moved, chain_axis=1, draw_axis=2, method="tail", prob=(0.05, 0.95))
+    mean = array_stats.ess(moved, chain_axis=1, draw_axis=2, method="mean")
+    return np.asarray(r_hat), np.minimum(bulk, tail), np.asarray(mean)

@@ -1,0 +1,78 @@
+"""What an engine is given and what it gives back.
+
+An engine knows nothing of choices: it is handed a batch of unrelated log densities of one dimension and returns draws of
+each. Problems of a batch never influence one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["EngineDraws", "LogDensity"]
+
+Floats = NDArray[np.float64]
+
+
+class LogDensity(Protocol):
+    """A batch of B unnormalised log densities of D real variables each."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of problems B and of dimensions D."""
+
+    def derivatives(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
+        """Value, gradient and negative Hessian at one point for each problem.
+
+        Parameters
+        ----------
+        theta : numpy.ndarray
+            Shape (B, D).
+
+        Returns
+        -------
+        value, gradient, curvature : numpy.ndarray
+            Shapes (B,), (B, D) and (B, D, D).
+        """
+
+    def evaluate(self, theta: Floats) -> Floats:
+        """Log densities at S points for each problem: (B, S, D) to (B, S)."""
+
+    def select(self, problems: Sequence[int]) -> LogDensity:
+        """The same densities, some problems only."""
+
+
+@dataclass(frozen=True)
+class EngineDraws:
+    """Equally weighted draws of B problems, with what is known of their accuracy.
+
+    Attributes
+    ----------
+    draws : numpy.ndarray
+        Shape (B, S, D).
+    k_hat : numpy.ndarray
+        Pareto k-hat of the importance weights, shape (B,).
+    ess : numpy.ndarray
+        Effective sample size, shape (B,): of the importance weights, or the smallest of the chains' where the exact
+        sampler was used.
+    mcse : numpy.ndarray
+        Monte-Carlo standard error of each mean, shape (B, D).
+    exact : numpy.ndarray of bool
+        Problems that were handed to the exact sampler, shape (B,).
+    r_hat : numpy.ndarray
+        Largest R-hat of such a problem, shape (B,); NaN elsewhere.
+    converged : numpy.ndarray of bool
+        False where neither way gave draws that pass their checks, shape (B,).
+    """
+
+    draws: Floats
+    k_hat: Floats
+    ess: Floats
+    mcse: Floats
+    exact: NDArray[np.bool_]
+    r_hat: Floats
+    converged: NDArray[np.bool_]
