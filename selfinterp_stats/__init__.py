@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         read_fit,
     )
     from selfinterp_stats.correlation import Correlations, correlate
-    from selfinterp_stats.errors import ArgumentError, MissingExtraError, SelfInterpError, SelfInterpWarning
+    from selfinterp_stats.errors import ArgumentError, SelfInterpError, SelfInterpWarning
     from selfinterp_stats.plots import plot_correlations, plot_used_against_reported
     from selfinterp_stats.report import Reanalysis, reanalyze, write_reanalysis
     from selfinterp_stats.summaries import find_hdi
@@ -54,7 +54,7 @@ _HOMES = {
         "read_fit",
     ),
     "correlation": ("Correlations", "correlate"),
-    "errors": ("ArgumentError", "MissingExtraError", "SelfInterpError", "SelfInterpWarning"),
+    "errors": ("ArgumentError", "SelfInterpError", "SelfInterpWarning"),
     "plots": ("plot_correlations", "plot_used_against_reported"),
     "report": ("Reanalysis", "reanalyze", "write_reanalysis"),
     "summaries": ("find_hdi",),
@@ -85,7 +85,6 @@ __all__ = [
     "Correlations",
     "DataError",
     "Decisions",
-    "MissingExtraError",
     "Normal",
     "Problem",
     "Problems",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["ArgumentError", "MissingExtraError", "SelfInterpError", "SelfInterpWarning", "check_choice", "check_range"]
+__all__ = ["ArgumentError", "SelfInterpError", "SelfInterpWarning", "check_choice", "check_range"]
 
 
 class SelfInterpError(Exception):
@@ -46,10 +46,6 @@ class ArgumentError(SelfInterpError, ValueError):
         self.got = got
         self.remedy = remedy
         super().__init__(f"{argument}: expected {expected}, got {got}; {remedy}")
-
-
-class MissingExtraError(SelfInterpError, ImportError):
-    """A library of an optional extra is needed and not installed."""
 
 
 def check_choice(argument: str, value: str, choices: Iterable[str]) -> None:

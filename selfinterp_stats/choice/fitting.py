@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from selfinterp_stats.choice.fit import ChoiceFit, ChoiceSpec
 from selfinterp_stats.choice.priors import ChoicePriors, resolve_priors
 from selfinterp_stats.engines import sample_laplace
 from selfinterp_stats.errors import SelfInterpWarning, check_choice, check_range
+from selfinterp_stats.seeding import check_seed, make_generator
 from selfinterp_stats.tables import Decisions, Scenarios
 
 __all__ = ["fit_choices"]
@@ -109,7 +109,7 @@ def fit_choices(
     check_choice("pooling", pooling, ("none",))
     check_choice("inference", inference, ("laplace",))
     check_range("draws", draws, low=100, high=1_000_000, whole=True, remedy="pass draws=4000, for example")
-    check_range("seed", seed, low=0, high=2**63 - 1, whole=True, remedy="pass a whole number that is not negative")
+    check_seed(seed)
     spec = ChoiceSpec(tuple(by), pooling, resolve_priors(priors), inference, int(draws), int(seed))
     design = build_design(decisions, scenarios, spec.by)
     fit = _fit_without_pooling(design, spec, decisions, scenarios)
@@ -130,7 +130,8 @@ def _fit_without_pooling(design: Design, spec: ChoiceSpec, decisions: Decisions,
     for size in np.unique(contexts["n_attributes"]):  # a batch has one number of dimensions
         members = np.flatnonzero(contexts["n_attributes"] == size)
         density, centres = _density(design, members, int(size), spec.priors)
-        rngs = [_generator(spec, contexts.iloc[c]) for c in members]
+        labels = contexts.loc[members, [*spec.by, "scenario"]].to_dict("records")
+        rngs = [make_generator(spec.seed, "fit", **label) for label in labels]
         result = sample_laplace(density, spec.draws, rngs)
         rows = np.flatnonzero(np.isin(slope_context, members))
         slopes = result.draws[:, :, 1:]
@@ -163,13 +164,6 @@ def _density(
     centres = np.add.reduceat(density.x, density.first[:-1], axis=0) / counts[:, None]
     centred = np.ascontiguousarray(density.x - np.repeat(centres, counts, axis=0))
     return ChoiceDensity(centred, density.s, density.first, priors), centres
-
-
-def _generator(spec: ChoiceSpec, context: pd.Series) -> np.random.Generator:
-    """Random numbers of one context, keyed by the seed, the group and the scenario's name."""
-    key = "\x1f".join(f"{column}={context[column]}" for column in (*spec.by, "scenario"))
-    words = np.frombuffer(hashlib.sha256(key.encode()).digest(), dtype="<u4")
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([spec.seed, *words.tolist()])))
 
 
 def _warn_unconverged(fit: ChoiceFit) -> None:

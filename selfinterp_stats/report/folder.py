@@ -1,0 +1,220 @@
+"""A reanalysis as a folder of tables, draws and figures, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from selfinterp_stats._version import __version__
+from selfinterp_stats.errors import ArgumentError
+from selfinterp_stats.plots import plot_correlations, plot_used_against_reported
+from selfinterp_stats.report.reanalysis import Reanalysis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["check_target", "write_reanalysis"]
+
+FORMAT = "selfinterp-reanalysis"
+FORMAT_VERSION = 1
+
+_LIBRARIES = ("numpy", "scipy", "numba", "pandas", "xarray", "h5netcdf", "h5py", "arviz-stats", "matplotlib")
+_DIGITS = "%.6g"
+_DPI = 160
+# Without a fixed salt matplotlib numbers the parts of an SVG at random.
+_SVG_STYLE = {"svg.hashsalt": "selfinterp", "svg.fonttype": "path"}
+
+
+def write_reanalysis(
+    result: Reanalysis,
+    out: str | Path,
+    *,
+    force: bool = False,
+    run: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a reanalysis to a new folder.
+
+    Everything is written to a folder beside `out` that takes its name at the end, so that `out` is never half written.
+
+    Parameters
+    ----------
+    result : Reanalysis
+        What ``reanalyze`` returned.
+    out : str or pathlib.Path
+        Folder to make.
+    force : bool
+        Whether to replace a folder that holds an earlier reanalysis and nothing else.
+    run : mapping, optional
+        Further entries for the manifest's ``run``: what may differ between runs of the same analysis.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    ArgumentError
+        If `out` exists and may not be replaced, or cannot be written.
+    """
+    target = Path(out)
+    started = time.time()
+    check_target(target, force)
+    with _beside(target, force) as folder:
+        _write_tables(result, folder)
+        result.fit.to_netcdf(folder / "posterior.nc", dtype="float32")
+        _write_figures(result, folder / "figures")
+        _write_manifest(result, folder, {"seconds_writing": round(time.time() - started, 3), **(run or {})})
+    return target
+
+
+def check_target(target: Path, force: bool) -> None:
+    """Raise ArgumentError unless `target` is free, or may be replaced and `force` says so."""
+    if not (target.exists() or target.is_symlink()):
+        return
+    if not force:
+        raise ArgumentError(
+            "out",
+            expected="a folder that does not exist yet",
+            got=f"{target}, which does",
+            remedy="choose another name, or --force to replace an earlier reanalysis",
+        )
+    foreign = _foreign_files(target)
+    if foreign is None:
+        raise ArgumentError(
+            "out",
+            expected="a folder with the manifest of an earlier reanalysis",
+            got=f"{target}, which is none",
+            remedy="choose another name; nothing else is replaced",
+        )
+    if foreign:
+        raise ArgumentError(
+            "out",
+            expected="a folder with nothing but an earlier reanalysis",
+            got=f"{target} with {', '.join(foreign[:5])}{' ...' if len(foreign) > 5 else ''}",
+            remedy="move these files away, or choose another name",
+        )
+
+
+def _foreign_files(target: Path) -> list[str] | None:
+    """Files that an earlier reanalysis did not write; None if the folder holds no reanalysis."""
+    try:
+        manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+        known = {"manifest.json", *manifest["outputs"]}
+        if manifest["format"] != FORMAT or target.is_symlink():
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    present = (path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir())
+    return sorted(name for name in present if name not in known)
+
+
+@contextmanager
+def _beside(target: Path, force: bool) -> Iterator[Path]:
+    """A folder next to `target` that is moved into its place if all goes well and removed if not."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        try:
+            yield folder
+            folder.chmod(0o755)  # mkdtemp makes it private
+            _put_in_place(folder, target, force)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise ArgumentError(
+            "out", expected="a place that can be written to", got=str(error), remedy="choose another folder"
+        ) from error
+
+
+def _put_in_place(folder: Path, target: Path, force: bool) -> None:
+    check_target(target, force)  # again: it may have come into being, or filled, meanwhile
+    if not target.exists():
+        folder.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+    target.rename(old / target.name)  # a kill from here on leaves both, under names that tell
+    folder.rename(target)
+    shutil.rmtree(old)
+
+
+def _write_tables(result: Reanalysis, folder: Path) -> None:
+    tables = {
+        "correlations.csv": result.correlations_table(),
+        "instillation.csv": result.instillation_table(),
+        "weights.csv": result.weights_table(),
+        "attrition.csv": result.attrition_table(),
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / name, index=False, float_format=_DIGITS, lineterminator="\n", encoding="utf-8")
+
+
+def _write_figures(result: Reanalysis, folder: Path) -> None:
+    folder.mkdir()
+    correlations = result.correlations
+    if correlations.table.empty:
+        return
+    _save(plot_correlations(correlations), folder / "correlations")
+    groups = correlations.table[["base_model", "preferences"]].drop_duplicates()
+    for model, preferences in groups.itertuples(index=False):
+        stem = _free_stem(folder, f"used_vs_reported_{model}_{preferences}")
+        _save(plot_used_against_reported(correlations.select(base_model=model, preferences=preferences)), stem)
+
+
+def _free_stem(folder: Path, name: str) -> Path:
+    """A file name for any model name; models whose names differ in odd characters only do not share one."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    stem, number = folder / plain, 2
+    while Path(f"{stem}.png").exists():
+        stem, number = folder / f"{plain}_{number}", number + 1
+    return stem
+
+
+def _save(figure: Figure, stem: Path) -> None:
+    import matplotlib as mpl
+
+    figure.savefig(f"{stem}.png", dpi=_DPI)
+    with mpl.rc_context(_SVG_STYLE):
+        figure.savefig(f"{stem}.svg", metadata={"Date": None})
+
+
+def _write_manifest(result: Reanalysis, folder: Path, run: Mapping[str, Any]) -> None:
+    spec = result.fit.spec
+    manifest = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "software": {"selfinterp-stats": __version__, **{name: version(name) for name in _LIBRARIES}},
+        "python": platform.python_version(),
+        "inputs": {role.name: digest for role, digest in result.archive.files},
+        "options": {"draws": spec.draws, "seed": spec.seed},
+        "model": {
+            "pooling": spec.pooling,
+            "priors": str(spec.priors),
+            "inference": spec.inference,
+            "interval": f"{result.weights.prob:g} HDI",
+            "exact_sampler": result.fit.contexts.loc[result.fit.contexts["sampler"] == "slice"][
+                ["base_model", "preferences", "scenario"]
+            ].values.tolist(),
+        },
+        "outputs": sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()),
+        "run": {
+            "finished": pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds"),
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "archive": str(result.archive.path),
+            **run,
+        },
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False)
+    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")

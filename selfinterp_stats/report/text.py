@@ -1,0 +1,87 @@
+"""Tables for a screen."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pandas as pd
+
+from selfinterp_stats.report.reanalysis import Reanalysis
+
+__all__ = ["describe_reanalysis", "encode_reanalysis"]
+
+
+def describe_reanalysis(result: Reanalysis) -> str:
+    """The table that a reader looks for first, as text."""
+    table = result.correlations_table()
+    prob = f"{result.correlations.prob:.0%} HDI"
+    lines = []
+    if len(table):
+        shown = pd.DataFrame(
+            {
+                "base model": table["base_model"],
+                "preferences": table["preferences"],
+                "reports of": table["reporter"],
+                "weights": table["n_weights"].astype(str),
+                "r": table["pearson_r"].map(_number),
+                f"slope, {prob}": [
+                    f"{_number(m)} {_interval(lo, hi)}"
+                    for m, lo, hi in table[["slope_median", "slope_hdi_low", "slope_hdi_high"]].itertuples(index=False)
+                ],
+                f"r, scenarios resampled, {prob}": [
+                    _interval(lo, hi) for lo, hi in table[["cluster_r_low", "cluster_r_high"]].itertuples(index=False)
+                ],
+            }
+        )
+        lines += ["Used against reported weights", _align(shown)]
+    else:
+        lines.append("No reports to correlate with.")
+    for _, row in result.instillation_table().iterrows():
+        lines.append(
+            f"Used against target weights, {row['base_model']}: r = {_number(row['pearson_r'])} "
+            f"{_interval(row['cluster_r_low'], row['cluster_r_high'])}, {row['n_weights']} weights"
+        )
+    lines.append(_describe_checks(result))
+    return "\n".join(lines)
+
+
+def encode_reanalysis(result: Reanalysis) -> str:
+    """Correlations and instillation as JSON; what is not identified is null."""
+    tables = {"correlations": result.correlations_table(), "instillation": result.instillation_table()}
+    return json.dumps({name: _records(table) for name, table in tables.items()}, indent=2, ensure_ascii=False)
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, object]]:
+    records: list[dict[str, object]] = []
+    for record in table.to_dict("records"):
+        records.append({str(k): None if isinstance(v, float) and math.isnan(v) else v for k, v in record.items()})
+    return records
+
+
+def _describe_checks(result: Reanalysis) -> str:
+    contexts = result.fit.contexts
+    exact = contexts[contexts["sampler"] == "slice"]
+    text = (
+        f"{len(contexts)} scenarios fitted; k-hat up to {contexts['k_hat'].max():.2f}, "
+        f"effective sample size from {contexts['ess'].min():.0f}"
+    )
+    if len(exact):
+        names = ", ".join(exact["scenario"].astype(str)[:5]) + (" ..." if len(exact) > 5 else "")
+        text += f"; the exact sampler took over in {len(exact)}: {names}"
+    return text + "."
+
+
+def _number(value: float) -> str:
+    return "not identified" if math.isnan(value) else f"{value:.2f}"
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if math.isnan(low) else f"[{low:.2f}, {high:.2f}]"
+
+
+def _align(frame: pd.DataFrame) -> str:
+    columns = [[name, *frame[name].astype(str)] for name in frame.columns]
+    widths = [max(map(len, column)) for column in columns]
+    rows = zip(*columns, strict=True)
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
