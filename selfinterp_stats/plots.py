@@ -41,11 +41,11 @@ def plot_used_against_reported(correlations: Correlations) -> Figure:
         If there is no row.
     """
     table = _require_rows(correlations)
-    figure = _new_figure(3.1 * len(table) + 0.5, 3.75)
+    figure = _new_figure(3.1 * len(table) + 0.7, 4.1)
     axes = figure.subplots(1, len(table), sharex=True, sharey=True, squeeze=False)[0]
     for ax, (_, row) in zip(axes, table.iterrows(), strict=True):
         points = correlations.select(**_keys(row, correlations)).points
-        _draw_panel(ax, points, row)
+        _draw_panel(ax, points, row, correlations.prob)
     axes[0].set_ylabel("used weight")
     figure.suptitle(_shared_title(table), x=0.01, ha="left", fontsize=10, fontweight="bold")
     return figure
@@ -76,8 +76,8 @@ def plot_correlations(correlations: Correlations) -> Figure:
     ax = figure.subplots()
     for place, (_, row) in enumerate(table.iterrows()):
         colour = _COLOURS.get(str(row.get("reporter")), _OTHER_COLOUR)
-        ax.plot([row["slope_hdi_low"], row["slope_hdi_high"]], [place, place], color=colour, lw=6, alpha=0.35)
-        ax.plot([row["cluster_r_low"], row["cluster_r_high"]], [place, place], color=_CLUSTER_COLOUR, lw=1.2)
+        ax.plot([row["slope_hdi_low"], row["slope_hdi_high"]], [place, place], color=colour, lw=6, alpha=0.35, solid_capstyle="butt")
+        ax.plot([row["cluster_r_low"], row["cluster_r_high"]], [place, place], color=_CLUSTER_COLOUR, lw=1.2, solid_capstyle="butt")
         ax.plot(row["pearson_r"], place, "o", color=colour, ms=5.5)
         ax.annotate(
             f"{row['pearson_r']:.2f}", (1.0, place), xycoords=("axes fraction", "data"), xytext=(6, 0),
@@ -95,7 +95,7 @@ def plot_correlations(correlations: Correlations) -> Figure:
     return figure
 
 
-def _draw_panel(ax: Axes, points: pd.DataFrame, row: pd.Series[Any]) -> None:
+def _draw_panel(ax: Axes, points: pd.DataFrame, row: pd.Series[Any], prob: float) -> None:
     reporter = str(row.get("reporter", ""))
     other = points["other"].to_numpy(dtype=np.float64)
     ax.axhline(0, color="#cccccc", lw=0.6, zorder=0)
@@ -110,8 +110,8 @@ def _draw_panel(ax: Axes, points: pd.DataFrame, row: pd.Series[Any]) -> None:
     ax.set_aspect("equal")
     ax.set_xticks([-100, -50, 0, 50, 100])
     ax.set_yticks([-100, -50, 0, 50, 100])
-    interval = f"[{row['cluster_r_low']:.2f}, {row['cluster_r_high']:.2f}]"
-    ax.set_title(f"{reporter}\nr = {row['pearson_r']:.2f} {interval}, {len(points)} weights".strip(), fontsize=8.5)
+    interval = f"{prob:.0%} HDI [{row['cluster_r_low']:.2f}, {row['cluster_r_high']:.2f}]"
+    ax.set_title(f"{reporter}\nr = {row['pearson_r']:.2f}, {interval}, {len(points)} weights".strip(), fontsize=8.5)
     ax.set_xlabel("mean reported weight")
     beyond = int((np.abs(other) > 100).sum())
     if beyond:

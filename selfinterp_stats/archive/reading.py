@@ -101,7 +101,7 @@ def read_archive(path: str | Path, *, strict: bool = False) -> Archive:
         kinds = archive.problems.counts().groupby("kind")["count"].sum()
         listed = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
         warnings.warn(
-            f"{archive.path.name}: {int(kinds.sum())} warnings ({listed}); see archive.problems",
+            f"{archive.path.name}: {int(kinds.sum())} findings ({listed}); see archive.problems",
             SelfInterpWarning,
             stacklevel=2,
         )

@@ -11,10 +11,47 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["log_likelihood", "log_likelihood_derivatives"]
+__all__ = ["log_likelihood", "log_likelihood_derivatives", "log_likelihood_serial"]
 
 _BLOCK = 64  # draws handled together, so that the inner loops run over contiguous memory
 _FACTORS = 512  # factors of 1 + exp(-|z|) <= 2 that a product of doubles can hold
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _fill(out, theta, x, s, start, stop):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Log-likelihood of one problem, whose trials are start .. stop - 1, at points theta (S, K + 1), into out (S,)."""
+    n_points, n_terms = theta.shape
+    block = np.empty((n_terms, _BLOCK))
+    eta = np.empty(_BLOCK)
+    total = np.empty(_BLOCK)
+    product = np.empty(_BLOCK)
+    for offset in range(0, n_points, _BLOCK):
+        width = min(_BLOCK, n_points - offset)
+        for j in range(width):
+            for k in range(n_terms):
+                block[k, j] = theta[offset + j, k]
+            total[j] = 0.0
+            product[j] = 1.0
+        factors = 0
+        for n in range(start, stop):
+            for j in range(width):
+                eta[j] = block[0, j]
+            for k in range(n_terms - 1):
+                for j in range(width):
+                    eta[j] += x[n, k] * block[k + 1, j]
+            # log P = min(z, 0) - log(1 + exp(-|z|)); the logarithm is taken once for many trials
+            for j in range(width):
+                z = s[n] * eta[j]
+                total[j] += min(z, 0.0)
+                product[j] *= 1.0 + math.exp(-abs(z))
+            factors += 1
+            if factors == _FACTORS:
+                factors = 0
+                for j in range(width):
+                    total[j] -= math.log(product[j])
+                    product[j] = 1.0
+        for j in range(width):
+            out[offset + j] = total[j] - math.log(product[j])
 
 
 @numba.njit(parallel=True, cache=True, error_model="numpy")
@@ -37,40 +74,21 @@ def log_likelihood(theta, x, s, first):  # type: ignore[no-untyped-def]  # pragm
     numpy.ndarray
         Shape (B, S).
     """
-    n_problems, n_points, n_terms = theta.shape
-    out = np.empty((n_problems, n_points))
-    for b in numba.prange(n_problems):
-        block = np.empty((n_terms, _BLOCK))
-        eta = np.empty(_BLOCK)
-        total = np.empty(_BLOCK)
-        product = np.empty(_BLOCK)
-        for start in range(0, n_points, _BLOCK):
-            width = min(_BLOCK, n_points - start)
-            for j in range(width):
-                for k in range(n_terms):
-                    block[k, j] = theta[b, start + j, k]
-                total[j] = 0.0
-                product[j] = 1.0
-            factors = 0
-            for n in range(first[b], first[b + 1]):
-                for j in range(width):
-                    eta[j] = block[0, j]
-                for k in range(n_terms - 1):
-                    for j in range(width):
-                        eta[j] += x[n, k] * block[k + 1, j]
-                # log P = min(z, 0) - log(1 + exp(-|z|)); the logarithm is taken once for many trials
-                for j in range(width):
-                    z = s[n] * eta[j]
-                    total[j] += min(z, 0.0)
-                    product[j] *= 1.0 + math.exp(-abs(z))
-                factors += 1
-                if factors == _FACTORS:
-                    factors = 0
-                    for j in range(width):
-                        total[j] -= math.log(product[j])
-                        product[j] = 1.0
-            for j in range(width):
-                out[b, start + j] = total[j] - math.log(product[j])
+    out = np.empty(theta.shape[:2])
+    for b in numba.prange(theta.shape[0]):
+        _fill(out[b], theta[b], x, s, first[b], first[b + 1])
+    return out
+
+
+@numba.njit(cache=True, error_model="numpy")
+def log_likelihood_serial(theta, x, s, first):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """The same on one thread: a Markov chain asks for few points at a time, and waking threads costs more than the work.
+
+    It is a function of its own because numba's cache does not tell two ways of compiling one function apart.
+    """
+    out = np.empty(theta.shape[:2])
+    for b in range(theta.shape[0]):
+        _fill(out[b], theta[b], x, s, first[b], first[b + 1])
     return out
 
 

@@ -33,13 +33,19 @@ def effective_size(weights: Floats) -> Floats:
     return np.asarray(1.0 / np.square(weights).sum(axis=-1))
 
 
-def chain_diagnostics(chains: Floats) -> tuple[Floats, Floats, Floats]:
+def chain_diagnostics(chains: Floats, groups: int) -> tuple[Floats, Floats, Floats]:
     """R-hat (rank-normalised, split), effective size (the smaller of bulk and tail) and that of the mean.
+
+    Many short chains never pass a plain R-hat, which wants every single chain to have seen the whole posterior. As in
+    Margossian, Hoffman, Sountsov, Riou-Durand, Vehtari and Gelman (2024, "Nested R-hat", Bayesian Analysis), chains are
+    put together in groups and the groups compared.
 
     Parameters
     ----------
     chains : numpy.ndarray
         Shape (C, T, D): chains, draws, dimensions.
+    groups : int
+        Number of groups, a divisor of C.
 
     Returns
     -------
@@ -49,7 +55,10 @@ def chain_diagnostics(chains: Floats) -> tuple[Floats, Floats, Floats]:
     from arviz_stats.base import array_stats
 
     moved = np.moveaxis(chains, -1, 0)
-    r_hat = array_stats.rhat(moved, chain_axis=1, draw_axis=2)
+    n_chains, n_draws, n_dimensions = chains.shape
+    # within a group draws stand in the order of time, so that splitting still compares early with late ones
+    grouped = chains.reshape(groups, n_chains // groups, n_draws, n_dimensions).transpose(3, 0, 2, 1)
+    r_hat = array_stats.rhat(grouped.reshape(n_dimensions, groups, -1), chain_axis=1, draw_axis=2)
     bulk = array_stats.ess(moved, chain_axis=1, draw_axis=2, method="bulk")
     tail = array_stats.ess(moved, chain_axis=1, draw_axis=2, method="tail", prob=(0.05, 0.95))
     mean = array_stats.ess(moved, chain_axis=1, draw_axis=2, method="mean")

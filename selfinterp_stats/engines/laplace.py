@@ -1,7 +1,7 @@
 """Importance sampling around the modes, checked problem by problem, with an exact sampler where it falls short.
 
 Proposals are multivariate Student-t at the mode with the inverse curvature as scale: their tails are heavier than those
-of a posterior with normal priors, so the importance weights are bounded. Pareto k-hat and the effective size judge the
+of a posterior with normal priors, so that its importance weights are bounded. Pareto k-hat and the effective size judge the
 weights (Vehtari, Simpson, Gelman, Yao and Gabry, 2024, "Pareto smoothed importance sampling", JMLR 25).
 
 Proposals are shifted so that their mean is exactly the mode. That is a control variate with the linear part of the
@@ -24,6 +24,8 @@ from selfinterp_stats.engines.slice import ESS_NEEDED, sample_slice
 
 __all__ = ["sample_laplace"]
 
+# Against a normal posterior of six dimensions ten degrees of freedom keep nine tenths of the effective size; heavier
+# proposals cost accuracy everywhere for the sake of a few problems that the exact sampler does better.
 _PROPOSAL_DF = 10.0
 _FEWEST_PROPOSALS = 2_000
 _BATCH_VALUES = 2**18  # proposals held at a time, about what fits a processor's cache

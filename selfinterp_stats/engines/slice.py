@@ -22,13 +22,14 @@ __all__ = ["ESS_NEEDED", "Chains", "sample_slice"]
 ESS_NEEDED = 400.0
 _R_HAT_LIMIT = 1.01
 _CHAINS = 64
+_GROUPS = 8
 _WARMUP_SWEEPS = 40
 _WARMUP_ROUNDS = 3
 _DOUBLINGS = 5
-_WIDTH = 2.0  # of the first interval, in standard deviations
+_WIDTH = 3.0  # of the first interval, in standard deviations
 _MAX_STEPS_OUT = 10_000
 
-_Height = Callable[[Floats], Floats]
+_Height = Callable[[NDArray[np.int64], Floats], Floats]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def sample_slice(density: LogDensity, start: Floats, draws: int, rng: np.random.
     for _ in range(_DOUBLINGS + 1):
         path = np.concatenate([path, _run(density, state, factor, max(sweeps, path.shape[1]), rng)], axis=1)
         state = path[:, -1]
-        r_hat, ess, ess_mean = chain_diagnostics(path)
+        r_hat, ess, ess_mean = chain_diagnostics(path, groups=_GROUPS)
         converged = bool((r_hat < _R_HAT_LIMIT).all() and (ess >= ESS_NEEDED).all())
         if converged:
             break
@@ -97,43 +98,51 @@ def _run(density: LogDensity, state: Floats, factor: Floats, sweeps: int, rng: n
     """Chains of `sweeps` sweeps, one update for each dimension in a sweep: (C, D) to (C, sweeps, D)."""
     n_chains, n_dimensions = state.shape
     path = np.empty((n_chains, sweeps, n_dimensions))
+    value = density.evaluate(state[None])[0]
     for t in range(sweeps):
         for _ in range(n_dimensions):
             unit = rng.standard_normal((n_chains, n_dimensions))
             unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-            state = _update(density, state, np.einsum("ij,cj->ci", factor, unit), rng)
+            state, value = _update(density, state, value, np.einsum("ij,cj->ci", factor, unit), rng)
         path[:, t] = state
     return path
 
 
-def _update(density: LogDensity, state: Floats, direction: Floats, rng: np.random.Generator) -> Floats:
+def _update(
+    density: LogDensity, state: Floats, value: Floats, direction: Floats, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Move every chain along its direction; `value` is the log density at `state`, and so are those returned."""
+
+    def height(chains: NDArray[np.int64], distance: Floats) -> Floats:
+        return density.evaluate((state[chains] + distance[:, None] * direction[chains])[None])[0]
+
     n_chains = len(state)
-
-    def height(distance: Floats) -> Floats:
-        return density.evaluate((state + distance[:, None] * direction)[None])[0]
-
-    level = height(np.zeros(n_chains)) - rng.standard_exponential(n_chains)
+    level = value - rng.standard_exponential(n_chains)
     left = -_WIDTH * rng.random(n_chains)
-    right = left + _WIDTH
-    left = _step_out(height, left, -_WIDTH, level)
-    right = _step_out(height, right, _WIDTH, level)
-    distance = np.zeros(n_chains)
-    open_chains = np.ones(n_chains, dtype=bool)
-    while open_chains.any():
-        proposal = left + rng.random(n_chains) * (right - left)
-        inside = height(proposal) >= level
-        distance = np.where(open_chains & inside, proposal, distance)
-        open_chains &= ~inside
-        left = np.where(open_chains & (proposal < 0), proposal, left)
-        right = np.where(open_chains & (proposal >= 0), proposal, right)
-    return np.asarray(state + distance[:, None] * direction)
+    ends = np.concatenate([left, left + _WIDTH])
+    _step_out(height, ends, level)
+    left, right = ends[:n_chains], ends[n_chains:]
+    distance, reached = np.zeros(n_chains), value.copy()
+    searching = np.arange(n_chains)
+    while len(searching):
+        proposal = left[searching] + rng.random(len(searching)) * (right - left)[searching]
+        found = height(searching, proposal)
+        inside = found >= level[searching]
+        distance[searching[inside]], reached[searching[inside]] = proposal[inside], found[inside]
+        searching, proposal = searching[~inside], proposal[~inside]
+        below = proposal < 0
+        left[searching[below]] = proposal[below]
+        right[searching[~below]] = proposal[~below]
+    return state + distance[:, None] * direction, reached
 
 
-def _step_out(height: _Height, end: Floats, step: float, level: Floats) -> Floats:
-    growing: NDArray[np.bool_] = np.ones(len(end), dtype=bool)
+def _step_out(height: _Height, ends: Floats, level: Floats) -> None:
+    """Move the ends of the intervals, all left ones before all right ones, until they lie outside the slices."""
+    n_chains = len(level)
+    growing = np.arange(2 * n_chains)
     for _ in range(_MAX_STEPS_OUT):
-        growing &= height(end) >= level
-        if not growing.any():
+        chains = growing % n_chains
+        growing = growing[height(chains, ends[growing]) >= level[chains]]
+        if not len(growing):
             break
-        end = np.where(growing, end + step, end)
-    return end
+        ends[growing] += np.where(growing < n_chains, -_WIDTH, _WIDTH)

@@ -99,6 +99,7 @@ def make_decisions(
     Examples
     --------
     >>> import pandas as pd
+    >>> from selfinterp_stats import make_scenarios
     >>> scenarios = make_scenarios(pd.DataFrame({
     ...     "scenario": "flat", "attribute": ["rent", "distance"], "low": [400, 0], "high": [1600, 12]}))
     >>> decisions = make_decisions(pd.DataFrame({

@@ -158,17 +158,17 @@ def read_csv_table(path: Path, problems: Problems) -> RawTable | None:
     records = _read_records(path, problems)
     if records is None:
         return None
-    if not records:
+    # blank lines, such as the one many editors leave at the end, are no rows but count in the numbering
+    numbered = [(n, record) for n, record in enumerate(records, start=1) if len(record) > 1 or "".join(record).strip()]
+    if not numbered:
         _warn_empty(path.name, "no line at all", problems)
         return None
-    header = [cell.strip() for cell in records[0]]
+    header = [cell.strip() for cell in numbered[0][1]]
     if not _report_doubled(header, path.name, problems):
         return None
     kept: list[list[str]] = []
     rows: list[int] = []
-    for number, record in enumerate(records[1:], start=2):
-        if not record:  # a blank line, such as the one many editors leave at the end
-            continue
+    for number, record in numbered[1:]:
         if len(record) != len(header):
             problems.error(
                 "ragged-row",
@@ -181,7 +181,7 @@ def read_csv_table(path: Path, problems: Problems) -> RawTable | None:
             continue
         kept.append(record)
         rows.append(number)
-    if not kept and len(records) == 1:
+    if len(numbered) == 1:
         _warn_empty(path.name, "a header and no rows", problems)
     cells = np.array(kept, dtype=object).reshape(len(kept), len(header))
     columns = {name: cells[:, j] for j, name in enumerate(header)}

@@ -1,0 +1,70 @@
+"""The exported names, pinned: adding one is a decision, removing one breaks somebody's script."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import selfinterp_stats
+
+PUBLIC = """
+    PAPER_PRIORS Archive ArgumentError ChoiceFit ChoicePriors ChoiceSpec Correlations DataError Decisions Normal Problem
+    Problems Reanalysis Reports Scenarios SelfInterpError SelfInterpWarning StudentT Targets Weights __version__
+    check_archive correlate find_hdi fit_choices make_decisions make_reports make_scenarios make_targets make_weights
+    normalise_draws plot_correlations plot_used_against_reported read_archive read_fit reanalyze write_reanalysis
+""".split()
+
+MODULES = [m.name for m in pkgutil.walk_packages(selfinterp_stats.__path__, "selfinterp_stats.")]
+
+
+def test_exported_names():
+    assert sorted(selfinterp_stats.__all__) == sorted(PUBLIC)
+    assert dir(selfinterp_stats) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_name_loads_and_is_described(name):
+    value = getattr(selfinterp_stats, name)
+    if callable(value):
+        assert inspect.getdoc(value)
+
+
+def test_unknown_name():
+    with pytest.raises(AttributeError, match="no attribute 'fit_choice'"):
+        selfinterp_stats.fit_choice  # noqa: B018
+
+
+def test_star_and_type_checking_imports_agree():
+    tree = ast.parse(inspect.getsource(selfinterp_stats))
+    block = next(n for n in tree.body if isinstance(n, ast.If) and getattr(n.test, "id", "") == "TYPE_CHECKING")
+    typed = {alias.name for statement in block.body for alias in statement.names}
+    assert typed | {"__version__"} == set(PUBLIC)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_run(name):
+    module = importlib.import_module(name)
+    found = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    assert found.failed == 0
+
+
+def test_some_examples_were_run():
+    finder = doctest.DocTestFinder()
+    count = sum(len(t.examples) for name in MODULES for t in finder.find(importlib.import_module(name)))
+    assert count > 20
+
+
+@pytest.mark.checkout
+def test_analyses_use_exported_names_alone(checkout):
+    scripts = list((checkout / "analyses").rglob("*.py"))
+    assert scripts
+    for path in scripts:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                assert not any(a.name.startswith("selfinterp_stats.") for a in node.names), path
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("selfinterp_stats"):
+                assert node.module == "selfinterp_stats", path
+                assert {a.name for a in node.names} <= set(PUBLIC), path
