@@ -47,7 +47,7 @@ def plot_used_against_reported(correlations: Correlations) -> Figure:
         points = correlations.select(**_keys(row, correlations)).points
         _draw_panel(ax, points, row, correlations.prob)
     axes[0].set_ylabel("used weight")
-    figure.suptitle(_shared_title(table), x=0.01, ha="left", fontsize=10, fontweight="bold")
+    figure.suptitle(_shared_title(table), x=0.01, ha="left", fontsize=10, fontweight="bold", parse_math=False)
     return figure
 
 
@@ -84,7 +84,7 @@ def plot_correlations(correlations: Correlations) -> Figure:
             textcoords="offset points", va="center", fontsize=8,
         )  # fmt: skip
     names = [", ".join(str(v) for v in _keys(row, correlations).values()) for _, row in table.iterrows()]
-    ax.set_yticks(range(len(table)), names, fontsize=8)
+    ax.set_yticks(range(len(table)), names, fontsize=8, parse_math=False)  # a name may hold dollar signs
     ax.set_ylim(len(table) - 0.4, -0.6)
     ends = table[["slope_hdi_low", "slope_hdi_high", "cluster_r_low", "cluster_r_high", "pearson_r"]].to_numpy()
     ax.set_xlim(min(-0.05, float(np.nanmin(ends, initial=0.0)) - 0.05), max(1.0, float(np.nanmax(ends, initial=1.0))))
@@ -111,7 +111,7 @@ def _draw_panel(ax: Axes, points: pd.DataFrame, row: pd.Series[Any], prob: float
     ax.set_xticks([-100, -50, 0, 50, 100])
     ax.set_yticks([-100, -50, 0, 50, 100])
     interval = f"{prob:.0%} HDI [{row['cluster_r_low']:.2f}, {row['cluster_r_high']:.2f}]"
-    ax.set_title(f"{reporter}\nr = {row['pearson_r']:.2f}, {interval}, {len(points)} weights".strip(), fontsize=8.5)
+    ax.set_title(f"{reporter}\nr = {row['pearson_r']:.2f}, {interval}, {len(points)} weights".strip(), fontsize=8.5, parse_math=False)
     ax.set_xlabel("mean reported weight")
     beyond = int((np.abs(other) > 100).sum())
     if beyond:

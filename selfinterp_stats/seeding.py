@@ -8,7 +8,7 @@ import numpy as np
 
 from selfinterp_stats.errors import check_range
 
-__all__ = ["check_seed", "make_generator"]
+__all__ = ["check_draws", "check_seed", "make_generator"]
 
 
 def check_seed(seed: int) -> None:
@@ -16,7 +16,12 @@ def check_seed(seed: int) -> None:
     check_range("seed", seed, low=0, high=2**63 - 1, whole=True, remedy="pass a whole number that is not negative")
 
 
-def make_generator(seed: int, purpose: str, **labels: object) -> np.random.Generator:
+def check_draws(draws: int) -> None:
+    """Raise ArgumentError unless `draws` can be a number of draws."""
+    check_range("draws", draws, low=100, high=1_000_000, whole=True, remedy="pass draws=4000, for example")
+
+
+def make_generator(seed: int, purpose: str, /, **labels: object) -> np.random.Generator:
     """Random numbers keyed by a seed, a purpose and labels, such as a group and a scenario.
 
     The same key gives the same numbers whatever else is computed, in whichever order and on however many threads.

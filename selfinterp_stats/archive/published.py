@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from selfinterp_stats.archive.layout import FileRole
 from selfinterp_stats.tables.decisions import Decisions, build_decisions
-from selfinterp_stats.tables.long import condition_columns, report_unknown_scenarios
+from selfinterp_stats.tables.long import name_conditions, report_unknown_scenarios
 from selfinterp_stats.tables.problems import Problems
 from selfinterp_stats.tables.raw import RawTable
 from selfinterp_stats.tables.reports import Reports, build_reports
@@ -28,13 +28,23 @@ _REMEDY = "name the columns as in the published layout; the docs list them"
 def read_units(path: Path, problems: Problems) -> dict[tuple[str, str], str]:
     """Units by scenario and attribute from the list of candidate scenarios."""
     try:
-        candidates = json.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        if not text.strip():
+            problems.warn(
+                "empty-file",
+                path.name,
+                found="nothing",
+                expected="a JSON list of scenarios",
+                remedy="units stay unknown; fill or remove the file",
+            )
+            return {}
+        candidates = json.loads(text)
         return {
-            (str(candidate["short_name"]), str(attribute["name"])): str(attribute["units"])
+            (str(candidate["short_name"]), str(attribute["name"])): _printable(str(attribute["units"]))
             for candidate in candidates
             for attribute in candidate["attributes"]
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:  # ValueError: no JSON, no UTF-8
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:  # ValueError: no JSON, no UTF-8
         problems.error(
             "unreadable-file",
             path.name,
@@ -49,7 +59,7 @@ def read_scenarios(
     raw: RawTable, units: dict[tuple[str, str], str], problems: Problems
 ) -> tuple[Scenarios, set[str]]:
     """Scenarios of ``scenarios.csv`` and the names of those with a finding."""
-    n_slots = _highest(raw, r"attr(\d+)(?:_min|_max)?")
+    n_slots = _highest(raw, r"attr([1-9]\d?)(?:_min|_max)?")
     wanted = ["scenario", *(f"attr{j}{end}" for j in range(1, max(n_slots, 1) + 1) for end in ("", "_min", "_max"))]
     if not raw.require(wanted, problems, remedy=_REMEDY):
         return build_scenarios(pd.DataFrame(), raw.file, problems)
@@ -86,7 +96,9 @@ def read_scenarios(
     entries = pd.concat(parts, ignore_index=True).sort_values(["record", "slot"], kind="stable", ignore_index=True)
     pairs = zip(entries["scenario"], entries["attribute"], strict=True)
     entries["unit"] = [units.get(pair, "") for pair in pairs]
-    return build_scenarios(entries, raw.file, problems)
+    scenarios, spoiled = build_scenarios(entries, raw.file, problems)
+    place = list(raw.columns).index("scenario")
+    return scenarios, spoiled | {record[place].strip() for record in raw.set_aside if len(record) > place}
 
 
 def read_targets(raw: RawTable, scenarios: Scenarios, spoiled: set[str], problems: Problems) -> Targets:
@@ -119,15 +131,19 @@ def read_decisions(
     columns = [f"{side}_attribute_{j}" for j in range(1, int(count.max(initial=1)) + 1) for side in "AB"]
     if not raw.require(columns, problems, remedy=_REMEDY):
         return build_decisions(nothing, [], scenarios, raw.file, problems)
+    _report_empty(raw, "model", problems)
     trial = next((name for name in ("trial", "trial_id") if name in raw.columns), None)
+    if trial:
+        _report_empty(raw, trial, problems)
     options = _option_columns(raw)
-    conditions = condition_columns(raw, ("model", "scenario", "selection", "p_a", *([trial] if trial else []), *options))
+    known_columns = ("model", "scenario", "selection", "p_a", *([trial] if trial else []), *options)
+    conditions = name_conditions(raw, known_columns, problems)
     frame = {
         "base_model": role.base_model,
         "preferences": role.preferences,
         "model": raw.text("model"),
         "scenario": names,
-        "trial": raw.text(trial) if trial else np.array([str(row) for row in raw.rows], dtype=object),
+        "trial": raw.text(trial) if trial else "",
         "chosen": raw.text("selection"),
         "p_a": raw.numbers("p_a", problems, needed=~known & known) if "p_a" in raw.columns else np.nan,
         "row": raw.rows,
@@ -136,9 +152,14 @@ def read_decisions(
         _internal(name): _slot_numbers(raw, name, _slot(name), names, count, known, problems) for name in options
     }
     entries = _with_conditions(raw, _padded({**frame, **values}, "ab", scenarios.n_slots), conditions)
+    # Trials are put in an order of their own, by what they are, so that nothing depends on that of the file.
+    content = [name for name in entries.columns if name not in ("base_model", "preferences", "scenario", "row")]
+    entries = entries.sort_values(["scenario", *content, "row"], kind="stable", ignore_index=True)
+    if not trial:
+        entries["trial"] = (entries.groupby("scenario").cumcount() + 1).astype(str)
     return build_decisions(
         entries,
-        conditions,
+        list(conditions.values()),
         scenarios,
         raw.file,
         problems,
@@ -156,16 +177,18 @@ def read_reports(raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled: s
     columns = [f"report_attr{j}" for j in range(1, int(count.max(initial=1)) + 1)]
     if not raw.require(columns, problems, remedy=_REMEDY):
         return build_reports(nothing, [], scenarios, raw.file, problems)
+    _report_empty(raw, "explaining_model", problems)
     options = _option_columns(raw)
-    columns = [name for name in raw.columns if re.fullmatch(r"report_attr\d+", name)]
-    conditions = condition_columns(raw, ("explaining_model", "scenario", *columns, *options))
+    columns = [name for name in raw.columns if re.fullmatch(r"report_attr[1-9]\d*", name)]
+    conditions = name_conditions(raw, ("explaining_model", "scenario", *columns, *options), problems)
     frame = {
         "base_model": role.base_model,
         "preferences": role.preferences,
         "reporter": role.reporter,
         "model": raw.text("explaining_model"),
         "scenario": names,
-        "reply": np.array([str(row) for row in raw.rows], dtype=object),
+        # with the file's name: two files may hold replies of one model in one scenario
+        "reply": np.array([f"{raw.file}:{row}" for row in raw.rows], dtype=object),
         "status": "valid",
         "row": raw.rows,
     }
@@ -173,9 +196,13 @@ def read_reports(raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled: s
         f"report_{_slot(name)}": _slot_numbers(raw, name, _slot(name), names, count, known, problems)
         for name in columns
     }
-    shown = {_internal(name): raw.numbers(name, problems, needed=~known & known) for name in options}
+    shown = {
+        _internal(name): _slot_numbers(raw, name, _slot(name), names, count, known, problems, needed=False)
+        for name in options
+    }
     padded = _padded({**frame, **values, **shown}, ("report", "a", "b"), scenarios.n_slots)
-    return build_reports(_with_conditions(raw, padded, conditions), conditions, scenarios, raw.file, problems)
+    entries = _with_conditions(raw, padded, conditions)
+    return build_reports(entries, list(conditions.values()), scenarios, raw.file, problems)
 
 
 def _scenario_column(
@@ -198,9 +225,11 @@ def _slot_numbers(
     count: NDArray[np.int64],
     known: NDArray[np.bool_],
     problems: Problems,
+    *,
+    needed: bool = True,
 ) -> NDArray[np.float64]:
     """Numbers of one attribute's column; a number for an attribute that the scenario does not have is an error."""
-    values = raw.numbers(column, problems, needed=known & (count >= slot))
+    values = raw.numbers(column, problems, needed=known & (count >= slot) & needed)
     for i in np.flatnonzero(known & (count < slot) & ~np.isnan(values)):
         problems.error(
             "wrong-attribute",
@@ -216,7 +245,7 @@ def _slot_numbers(
 
 
 def _option_columns(raw: RawTable) -> list[str]:
-    return [name for name in raw.columns if re.fullmatch(r"[AB]_attribute_\d+", name)]
+    return [name for name in raw.columns if re.fullmatch(r"[AB]_attribute_[1-9]\d*", name)]
 
 
 def _slot(column: str) -> int:
@@ -240,8 +269,26 @@ def _padded(columns: dict[str, Any], values: tuple[str, ...] | str, n_slots: int
     return columns
 
 
-def _with_conditions(raw: RawTable, columns: dict[str, Any], conditions: list[str]) -> pd.DataFrame:
-    return pd.DataFrame({**columns, **{name: raw.text(name) for name in conditions}}, index=range(len(raw)))
+def _with_conditions(raw: RawTable, columns: dict[str, Any], conditions: dict[str, str]) -> pd.DataFrame:
+    named = {name: raw.text(column) for column, name in conditions.items()}
+    return pd.DataFrame({**columns, **named}, index=range(len(raw)))
+
+
+def _report_empty(raw: RawTable, column: str, problems: Problems) -> None:
+    for i in np.flatnonzero(raw.text(column) == ""):
+        problems.error(
+            "missing-value",
+            raw.file,
+            row=int(raw.rows[i]),
+            column=column,
+            found="an empty cell",
+            expected="a name",
+            remedy="fill the cell or remove the row",
+        )
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _report_doubled_scenarios(raw: RawTable, names: NDArray[Any], problems: Problems) -> NDArray[np.bool_]:
@@ -261,7 +308,9 @@ def _report_doubled_scenarios(raw: RawTable, names: NDArray[Any], problems: Prob
 
 
 def _warn_unused(raw: RawTable, used: list[str], problems: Problems) -> None:
-    for name in condition_columns(raw, tuple(used)):
+    for name in raw.columns:
+        if name in used or re.fullmatch(r"attr[1-9]\d*(_min|_max)?", name):
+            continue
         problems.warn(
             "unused-column",
             raw.file,

@@ -163,7 +163,11 @@ def _read(path: str | Path) -> Archive:
         reports=_join_reports(reports, scenarios, problems),
         targets=targets,
         problems=problems,
-        files=tuple((role, _sha256(folder / role.name)) for role in roles if role.content in _READ_CONTENTS),
+        files=tuple(
+            (role, _sha256(folder / role.name))
+            for role in roles
+            if role.content in _READ_CONTENTS and ("unreadable-file", role.name) not in {(p.kind, p.file) for p in problems}
+        ),
     )
     if not problems.errors:
         _warn_gaps(archive)
@@ -177,14 +181,22 @@ _READ_CONTENTS = (*_CSV_CONTENTS, "units")
 
 def _list_files(folder: Path, problems: Problems) -> list[FileRole]:
     roles = []
-    for path in sorted(folder.iterdir(), key=lambda p: p.name):
+    try:
+        paths = sorted(folder.iterdir(), key=lambda p: p.name)
+    except OSError as error:
+        raise ArgumentError(
+            "archive", expected="a folder that can be read", got=str(error), remedy="check its permissions"
+        ) from error
+    for path in paths:
         if path.name.startswith("."):  # left there by an operating system or editor, not by an experiment
             continue
-        role = recognise(path.name) if path.is_file() else FileRole(path.name, "unknown")
+        printable = path.name.encode("utf-8", "replace").decode("utf-8")
+        readable = path.is_file() and printable == path.name
+        role = recognise(path.name) if readable else FileRole(printable, "unknown")
         if role.content == "unknown":
             problems.warn(
                 "unrecognised-file",
-                path.name,
+                printable,
                 found="a folder" if path.is_dir() else "a name that the layout does not know",
                 expected="scenarios.csv, instilled_weights.csv, <model>_..._selections.csv, <model>_..._weight_reports.csv",
                 remedy="it is not read; rename it if it holds trials",
@@ -196,12 +208,12 @@ def _list_files(folder: Path, problems: Problems) -> list[FileRole]:
 def _scenarios(
     folder: Path, roles: Sequence[FileRole], tables: dict[str, RawTable | None], problems: Problems
 ) -> tuple[Scenarios, set[str]]:
-    names = {role.name for role in roles}
+    names = {role.name for role in roles if role.content != "unknown"}
     if "scenarios.csv" not in names:
         problems.error(
             "missing-file",
             "scenarios.csv",
-            found=f"no such file among {len(names)} in {folder.name}",
+            found=f"no such file in {folder.name}",
             expected="the file that declares the scenarios, their attributes and ranges",
             remedy="point to the folder that holds it, or copy it there",
         )

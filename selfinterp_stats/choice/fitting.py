@@ -15,8 +15,8 @@ from selfinterp_stats.choice.design import Design, build_design
 from selfinterp_stats.choice.fit import ChoiceFit, ChoiceSpec
 from selfinterp_stats.choice.priors import ChoicePriors, resolve_priors
 from selfinterp_stats.engines import sample_laplace
-from selfinterp_stats.errors import SelfInterpWarning, check_choice, check_range
-from selfinterp_stats.seeding import check_seed, make_generator
+from selfinterp_stats.errors import SelfInterpWarning, check_choice
+from selfinterp_stats.seeding import check_draws, check_seed, make_generator
 from selfinterp_stats.tables import Decisions, Scenarios
 
 __all__ = ["fit_choices"]
@@ -108,7 +108,7 @@ def fit_choices(
     """
     check_choice("pooling", pooling, ("none",))
     check_choice("inference", inference, ("laplace",))
-    check_range("draws", draws, low=100, high=1_000_000, whole=True, remedy="pass draws=4000, for example")
+    check_draws(draws)
     check_seed(seed)
     spec = ChoiceSpec(tuple(by), pooling, resolve_priors(priors), inference, int(draws), int(seed))
     design = build_design(decisions, scenarios, spec.by)

@@ -35,9 +35,12 @@ def write_fit(fit: ChoiceFit, path: str | Path, *, dtype: str = "float64") -> No
         "slopes": fit.slopes,
         "left_out": fit.left_out,
         "decisions": fit.decisions.frame,
-        "scenarios": fit.scenarios.frame,
+        "scenarios": fit.scenarios.frame.sort_values(["scenario", "slot"], ignore_index=True),
     }
-    groups = {"posterior": fit.draws.astype(dtype)}
+    posterior = fit.draws.astype(dtype)
+    # netCDF marks no coordinate whose name has a space in it
+    plain = {str(name): str(name).replace(" ", "_") for name in posterior.coords if " " in str(name)}
+    groups = {"posterior": posterior.rename(plain)}
     groups |= {f"table_{name}": _pack(frame) for name, frame in frames.items()}
     write_groups(
         path,

@@ -45,9 +45,13 @@ def reanalyze_command(
     """
     from selfinterp_stats.report import describe_reanalysis, encode_reanalysis, reanalyze, write_reanalysis
     from selfinterp_stats.report.folder import check_target
+    from selfinterp_stats.seeding import check_draws, check_seed
 
     started = time.perf_counter()
-    check_target(out, force)  # before the work, not after it
+    # before the work, not after it
+    check_target(Path(os.path.abspath(out)), force)
+    check_draws(draws)
+    check_seed(seed)
     with warnings.catch_warnings(record=True) as caught, Steps(_STEPS, quiet=quiet) as steps:
         warnings.simplefilter("always", SelfInterpWarning)
         result = reanalyze(archive, draws=draws, seed=seed, strict=strict, progress=steps.begin)
@@ -88,6 +92,8 @@ def check_command(archive: Path, strict: bool, as_json: bool, show_all: bool) ->
     else:
         if len(problems):
             click.echo(problems.describe(per_kind=None if show_all else _PER_KIND))
+            if not show_all:
+                click.echo("(--all shows every finding)")
         errors, found = len(problems.errors), len(problems.warnings)
         click.echo(f"{archive}: {errors} error{'s' * (errors != 1)}, {found} warning{'s' * (found != 1)}")
     return 2 if failed else 0

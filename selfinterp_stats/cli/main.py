@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -57,9 +58,12 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("selfinterp: interrupted; nothing was written", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output is gone; there is nobody to tell
+    except BrokenPipeError:  # the reader of our output is gone; there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:
+        click.echo(f"selfinterp: error: {error}", err=True)
+        return BAD_INPUT
     except Exception:
         click.echo("selfinterp: this is a bug of ours; please report it with the lines below", err=True)
         click.echo(traceback.format_exc(), err=True)

@@ -14,8 +14,8 @@ from selfinterp_stats.choice import ChoiceFit
 from selfinterp_stats.correlation.bootstrap import draw_correlations
 from selfinterp_stats.correlation.gaussian import find_slope_posterior
 from selfinterp_stats.correlation.pairing import Pairs, pair_reports, pair_targets
-from selfinterp_stats.errors import ArgumentError, check_choice, check_range
-from selfinterp_stats.seeding import check_seed, make_generator
+from selfinterp_stats.errors import ArgumentError, check_choice
+from selfinterp_stats.seeding import check_draws, check_seed, make_generator
 from selfinterp_stats.summaries import check_probability, find_hdi
 from selfinterp_stats.tables import PREFERENCES, REPORTERS, Reports, Targets
 from selfinterp_stats.weights import label_draws
@@ -176,7 +176,7 @@ def correlate(
     squares slope and its interval is computed by quadrature; the draws are independent draws of the same posterior.
     """
     check_probability(prob)
-    check_range("draws", draws, low=100, high=1_000_000, whole=True, remedy="pass draws=4000, for example")
+    check_draws(draws)
     check_seed(seed)
     for name in method:
         check_choice("method", name, _METHODS)

@@ -53,7 +53,8 @@ def pair_reports(fit: ChoiceFit, reports: Reports, by: Sequence[str]) -> Pairs:
     shared = [_ALL, *(column for column in fit.spec.by if column in frame.columns)]
     group = list(dict.fromkeys([*shared, *by]))
     keys = list(dict.fromkeys([*fit.spec.by, *by]))
-    replies = frame.drop_duplicates([*group, "model", "scenario", "reply"])
+    identity = list(dict.fromkeys([*group, "model", *reports.conditions, "scenario", "reply"]))
+    replies = frame.drop_duplicates(identity)
     called = used[list(dict.fromkeys([*shared, *fit.spec.by]))].drop_duplicates()
     called = called.merge(replies[group].drop_duplicates(), on=shared, how="inner")[[_ALL, *keys]]
     mean = _mean_reports(frame[frame["status"] == "valid"], group)
@@ -74,7 +75,8 @@ def pair_targets(fit: ChoiceFit, targets: Targets) -> Pairs:
     other = targets.frame.rename(columns={"target": "other"})[["scenario", "slot", "other"]]
     points = used.merge(other, on=["scenario", "slot"], how="inner").assign(model="")
     points["other_z"] = _standardise(points, "other", list(keys))
-    kept = used[list(keys)].drop_duplicates().assign(reports_kept=0)
+    kept = used.assign(**{_ALL: 0})[[_ALL, *keys]].drop_duplicates().assign(reports_kept=0)[[*keys, "reports_kept"]]
+    kept = kept.iloc[: len(kept) if len(other) else 0]
     rest = used.merge(points[[*keys, "scenario", "slot"]], how="left", indicator=True)
     rest = rest[rest["_merge"] == "left_only"]
     left_out = rest.groupby([*keys, "scenario"], as_index=False).size().rename(columns={"size": "count"})
@@ -103,7 +105,8 @@ def _used_weights(fit: ChoiceFit) -> pd.DataFrame:
 
 def _mean_reports(valid: pd.DataFrame, group: list[str]) -> pd.DataFrame:
     columns = list(dict.fromkeys([*group, "model", "scenario", "slot"]))
-    mean = valid.groupby(columns, as_index=False, sort=True)["report"].mean().rename(columns={"report": "other"})
+    # sorted, so that sums do not depend on the order of the rows
+    mean = valid.sort_values("report").groupby(columns, as_index=False, sort=True)["report"].mean().rename(columns={"report": "other"})
     mean["other_z"] = _standardise(mean, "other", list(dict.fromkeys([*group, "model"])))
     return mean
 

@@ -1,6 +1,6 @@
 """An exact sampler for a single problem: many slice-sampling chains side by side.
 
-Every chain moves along random directions by Neal's (2003, "Slice sampling", Annals of Statistics 31) stepping-out and
+Every chain moves along straight lines by Neal's (2003, "Slice sampling", Annals of Statistics 31) stepping-out and
 shrinkage, in coordinates whitened by the chains' own covariance. It needs no gradient, no tuning of step sizes and no
 normal-like shape, which is what is wanted of the few problems that importance sampling cannot handle: one-sided answers
 under a heavy-tailed intercept, separation under a wide prior.
@@ -95,15 +95,20 @@ def _whitening(points: Floats, fallback: Floats) -> Floats:
 
 
 def _run(density: LogDensity, state: Floats, factor: Floats, sweeps: int, rng: np.random.Generator) -> Floats:
-    """Chains of `sweeps` sweeps, one update for each dimension in a sweep: (C, D) to (C, sweeps, D)."""
+    """Chains of `sweeps` sweeps: (C, D) to (C, sweeps, D).
+
+    A sweep moves along each principal axis, which is how a long tail is travelled, and once along a random direction,
+    different for every chain, which no arrangement of ridges can defeat.
+    """
     n_chains, n_dimensions = state.shape
     path = np.empty((n_chains, sweeps, n_dimensions))
     value = density.evaluate(state[None])[0]
     for t in range(sweeps):
-        for _ in range(n_dimensions):
-            unit = rng.standard_normal((n_chains, n_dimensions))
-            unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-            state, value = _update(density, state, value, np.einsum("ij,cj->ci", factor, unit), rng)
+        for axis in range(n_dimensions):
+            state, value = _update(density, state, value, np.tile(factor[:, axis], (n_chains, 1)), rng)
+        unit = rng.standard_normal((n_chains, n_dimensions))
+        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        state, value = _update(density, state, value, np.einsum("ij,cj->ci", factor, unit), rng)
         path[:, t] = state
     return path
 

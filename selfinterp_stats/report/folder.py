@@ -69,7 +69,7 @@ def write_reanalysis(
     ArgumentError
         If `out` exists and may not be replaced, or cannot be written.
     """
-    target = Path(out)
+    target = Path(os.path.abspath(out))  # "../results" from within results has no name of its own
     started = time.time()
     check_target(target, force)
     with _beside(target, force) as folder:
@@ -117,8 +117,10 @@ def _foreign_files(target: Path) -> list[str] | None:
             return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    present = (path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir())
-    return sorted(name for name in present if name not in known)
+    # links count by themselves, whatever they point to, and so do folders that none of our files lies in
+    ours = known | {parent.as_posix() for name in known for parent in Path(name).parents}
+    present = {path.relative_to(target).as_posix(): path for path in target.rglob("*")}
+    return sorted(name for name, path in present.items() if name not in ours or path.is_symlink())
 
 
 @contextmanager
@@ -146,7 +148,12 @@ def _put_in_place(folder: Path, target: Path, force: bool) -> None:
         return
     old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
     target.rename(old / target.name)  # a kill from here on leaves both, under names that tell
-    folder.rename(target)
+    try:
+        folder.rename(target)
+    except OSError:
+        (old / target.name).rename(target)
+        old.rmdir()
+        raise
     shutil.rmtree(old)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from selfinterp_stats.errors import check_choice
 from selfinterp_stats.tables.long import LongLayout, fold_long
 from selfinterp_stats.tables.problems import Problems
-from selfinterp_stats.tables.raw import TableSource, load_table
+from selfinterp_stats.tables.raw import TableSource, load_table, show_cell
 from selfinterp_stats.tables.scenarios import Scenarios
 
 __all__ = ["PREFERENCES", "Decisions", "build_decisions", "make_decisions", "option_columns"]
@@ -173,7 +173,7 @@ def _report_choices(entries: pd.DataFrame, file: str, problems: Problems, column
             file,
             row=int(row),
             column=column,
-            found=repr(chosen),
+            found=show_cell(chosen) if chosen else "an empty cell",
             expected="A or B",
             remedy="correct the cell, or remove the trial if it has no answer",
             scenario=scenario,
@@ -196,8 +196,10 @@ def _report_probabilities(entries: pd.DataFrame, file: str, problems: Problems) 
 
 
 def _report_doubled_trials(entries: pd.DataFrame, conditions: Sequence[str], file: str, problems: Problems) -> None:
-    # The same trial asked under two conditions is a paired design, not a mistake: conditions belong to the key.
-    key = ["base_model", "preferences", "model", *conditions, "scenario", "trial"]
+    # The same trial asked under two conditions is a paired design, not a mistake: conditions belong to the key. Columns in
+    # which almost every row has a value of its own (a prompt, a time) are notes, and would hide every copy.
+    telling = [name for name in conditions if entries[name].nunique() <= len(entries) / 2]
+    key = ["base_model", "preferences", "model", *telling, "scenario", "trial"]
     doubled = entries[entries.duplicated(key)]
     for row, scenario, trial in doubled[["row", "scenario", "trial"]].itertuples(index=False):
         problems.error(
@@ -224,8 +226,8 @@ def _warn_outside_range(
                 file,
                 row=int(entries["row"].iloc[i]),
                 column=label(side, int(j) + 1),
-                found=f"{values[i, j]:g}",
-                expected=f"{low[i, j]:g} to {high[i, j]:g}",
+                found=f"{values[i, j]:.12g}",
+                expected=f"{low[i, j]:.12g} to {high[i, j]:.12g}",
                 remedy="it is analysed as it stands; correct the value or the range",
                 scenario=entries["scenario"].iloc[i],
             )
@@ -234,7 +236,8 @@ def _warn_outside_range(
 def _warn_thin_scenarios(entries: pd.DataFrame, scenarios: Scenarios, file: str, problems: Problems) -> None:
     needed = scenarios.n_attributes
     keys = ["base_model", "preferences", "model", "scenario"]
-    shares = entries.assign(is_a=entries["chosen"] == "A").groupby(keys, sort=False)["is_a"].agg(["size", "mean"])
+    answered = entries[entries["chosen"].isin(["A", "B"])]
+    shares = answered.assign(is_a=answered["chosen"] == "A").groupby(keys, sort=False)["is_a"].agg(["size", "mean"])
     for (_, _, _, scenario), (size, share) in zip(shares.index, shares.to_numpy(), strict=True):
         if size < needed[scenario]:
             problems.warn(

@@ -6,6 +6,7 @@ archive layout is wide already.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,12 +14,22 @@ import numpy as np
 import pandas as pd
 
 from selfinterp_stats.tables.problems import Problems
-from selfinterp_stats.tables.raw import RawTable
+from selfinterp_stats.tables.raw import RawTable, show_cell
 from selfinterp_stats.tables.scenarios import Scenarios
 
-__all__ = ["LongLayout", "condition_columns", "fold_long", "report_unknown_scenarios"]
+__all__ = ["LongLayout", "fold_long", "name_conditions", "report_unknown_scenarios"]
 
 _PREFERENCES = ("instilled", "native")
+
+# Columns of any table of the package; a condition of the same name would take the place of one of them.
+RESERVED = frozenset(
+    """a alpha attribute b base_model chain chosen cluster_r cluster_r_high cluster_r_low context converged correlation
+    count decided draw ess exact file hdi_high hdi_low high intercept intercept_mcse k_hat kind low mcse mean median method
+    model n_attributes n_trials n_weights other other_z p_a p_direction p_largest pearson_r plug_in preferences purpose
+    question r_hat reason record reply reply_order report reported reporter reports_kept row sampler scenario
+    scenarios_kept sd seed share_a size slope slope_hdi_high slope_hdi_low slope_median slot stage status target trial unit
+    unit_number used used_z weight _all _merge""".split()
+)
 
 
 @dataclass(frozen=True)
@@ -66,8 +77,9 @@ def fold_long(
     remedy = f"name the columns {', '.join(layout.needed)}"
     if raw is None or not raw.require(layout.needed, problems, remedy=remedy):
         return pd.DataFrame(), []
-    conditions = condition_columns(raw, (*layout.needed, *layout.optional))
-    frame = pd.DataFrame({name: _plain(raw, name) for name in conditions})
+    named = name_conditions(raw, (*layout.needed, *layout.optional), problems)
+    conditions = list(named.values())
+    frame = pd.DataFrame({name: _plain(raw, column) for column, name in named.items()}, index=range(len(raw)))
     for name in ("scenario", layout.unit, "attribute"):
         frame[name] = raw.text(name)
     frame["model"] = raw.text("model") if "model" in raw.columns else defaults["model"]
@@ -78,7 +90,8 @@ def fold_long(
     for name in layout.labels:
         frame[name] = raw.text(name) if name in raw.columns else defaults[name]
     # A reply that was refused has a status and no numbers; everything else must have them.
-    answered = (frame["status"] == "valid").to_numpy() if "status" in frame else np.ones(len(raw), dtype=bool)
+    replies = "status" in layout.constant
+    answered = (frame["status"] == "valid").to_numpy() if replies else np.ones(len(raw), dtype=bool)
     for name in layout.values:
         needed = answered if name in layout.needed else np.zeros(len(raw), dtype=bool)
         frame[name] = raw.numbers(name, problems, needed=needed) if name in raw.columns else np.nan
@@ -89,9 +102,33 @@ def fold_long(
     return _pivot(frame, conditions, scenarios, layout, raw.file, problems), conditions
 
 
-def condition_columns(raw: RawTable, known: tuple[str, ...]) -> list[str]:
-    """Columns without a meaning of their own, in the order of the file."""
-    return [name for name in raw.columns if name not in known]
+def name_conditions(raw: RawTable, known: tuple[str, ...], problems: Problems) -> dict[str, str]:
+    """Columns without a meaning of their own, in the order of the file, with the names they get.
+
+    A name that tables of the package use themselves, or that a netCDF file cannot hold, is changed and the change
+    announced, so that no column of a user ever stands in for one of ours.
+    """
+    named: dict[str, str] = {}
+    for column in raw.columns:
+        if column in known:
+            continue
+        name = column.replace("/", "_").replace("\x00", "_") or "unnamed"
+        if name in RESERVED or re.fullmatch(r"(a|b|report|context|condition)_.*|column_\d+", name):
+            name = f"condition_{name}"
+        while name in named.values() or (name != column and name in raw.columns):
+            name += "_"
+        named[column] = name
+        if name != column:
+            problems.warn(
+                "renamed-column",
+                raw.file,
+                row=1,
+                column=column,
+                found="a name that the package uses itself or cannot store",
+                expected="another name for a condition",
+                remedy=f"it is kept as {name}",
+            )
+    return named
 
 
 def report_unknown_scenarios(
@@ -108,7 +145,7 @@ def report_unknown_scenarios(
             file,
             row=int(entry["row"]),
             column="scenario",
-            found=f"{name!r} in {times} row{'s' if times != 1 else ''}" if name else "an empty cell",
+            found=f"{show_cell(name) if name else 'an empty cell'} in {times} row{'s' if times != 1 else ''}",
             expected="a scenario of the table of scenarios",
             remedy="correct the name or declare the scenario",
             scenario=name,
@@ -226,7 +263,7 @@ def _report_varying(frame: pd.DataFrame, layout: LongLayout, file: str, problems
                 file,
                 row=int(members["row"].iloc[0]),
                 column=column,
-                found=" and ".join(repr(v) for v in members[column].unique()[:3]),
+                found=" and ".join(show_cell(v) for v in members[column].unique()[:3]),
                 expected=f"one value in all rows of {layout.unit} {members[layout.unit].iloc[0]}",
                 remedy="correct the rows",
                 scenario=members["scenario"].iloc[0],

@@ -59,7 +59,7 @@ class Problem:
             place += f", row {self.row}"
         if self.column is not None:
             place += f", column {self.column}"
-        return f"{place}: {self.kind}: found {self.found}; expected {self.expected}; {self.remedy}"
+        return f"{self.severity}: {place}: {self.kind}: found {self.found}; expected {self.expected}; {self.remedy}"
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Problems:
     >>> problems = Problems()
     >>> problems.error("not-a-number", "a.csv", row=3, column="low", found="'x'", expected="a number", remedy="mend it")
     >>> print(problems.describe())
-    a.csv, row 3, column low: not-a-number: found 'x'; expected a number; mend it
+    error: a.csv, row 3, column low: not-a-number: found 'x'; expected a number; mend it
     """
 
     found: list[Problem] = field(default_factory=list)
@@ -157,7 +157,7 @@ class Problems:
             lines += [str(p) for p in shown]
             if len(members) > len(shown):
                 hidden = sum(p.count for p in members[len(shown) :])
-                lines.append(f"{file}: {kind}: and {hidden} more")
+                lines.append(f"{members[0].severity}: {file}: {kind}: and {hidden} more")
         return "\n".join(lines)
 
     def raise_errors(self, *, strict: bool = False) -> None:

@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from selfinterp_stats.errors import ArgumentError
 from selfinterp_stats.tables.problems import Problems
 
-__all__ = ["RawTable", "TableSource", "load_table", "read_csv_table", "table_from_frame"]
+__all__ = ["RawTable", "TableSource", "load_table", "read_csv_table", "show_cell", "table_from_frame"]
 
 TableSource = pd.DataFrame | str | Path
 
 _LONGEST_CELL = 2**31 - 1  # a whole prompt with its conversation may stand in a cell; csv's own limit is 128 KiB
-_NUMBERS_SHOWN = 40
+_LONGEST_SHOWN = 40
+_LARGEST = 1e50  # squares and quotients of anything smaller stay finite
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,14 @@ class RawTable:
         Cells of each column, shape (rows,): text (object) for files, the frame's own values for data frames.
     rows : numpy.ndarray of int
         Row number of each record for messages, shape (rows,); the header is row 1.
+    set_aside : tuple of list of str
+        Records that do not fit the header; they have been reported.
     """
 
     file: str
     columns: dict[str, NDArray[Any]]
     rows: NDArray[np.int64]
+    set_aside: tuple[list[str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -77,7 +81,7 @@ class RawTable:
         problems: Problems,
         *,
         needed: NDArray[np.bool_] | None = None,
-        expected: str = "a finite number",
+        expected: str = "a number",
         remedy: str = "correct the cell or remove the row",
     ) -> NDArray[np.float64]:
         """Cells of a column as numbers, each cell that is none reported.
@@ -108,7 +112,7 @@ class RawTable:
                 self.file,
                 row=int(self.rows[i]),
                 column=name,
-                found="an empty cell" if cell == "" else repr(cell[:_NUMBERS_SHOWN]),
+                found="an empty cell" if cell == "" else show_cell(cell),
                 expected=expected,
                 remedy=remedy,
             )
@@ -167,6 +171,7 @@ def read_csv_table(path: Path, problems: Problems) -> RawTable | None:
     if not _report_doubled(header, path.name, problems):
         return None
     kept: list[list[str]] = []
+    ragged: list[list[str]] = []
     rows: list[int] = []
     for number, record in numbered[1:]:
         if len(record) != len(header):
@@ -178,6 +183,7 @@ def read_csv_table(path: Path, problems: Problems) -> RawTable | None:
                 expected=f"{len(header)}, one for each column of the header",
                 remedy="complete the row, or quote the cell with a comma in it",
             )
+            ragged.append(record)
             continue
         kept.append(record)
         rows.append(number)
@@ -185,7 +191,7 @@ def read_csv_table(path: Path, problems: Problems) -> RawTable | None:
         _warn_empty(path.name, "a header and no rows", problems)
     cells = np.array(kept, dtype=object).reshape(len(kept), len(header))
     columns = {name: cells[:, j] for j, name in enumerate(header)}
-    return RawTable(path.name, columns, np.array(rows, dtype=np.int64))
+    return RawTable(path.name, columns, np.array(rows, dtype=np.int64), tuple(ragged))
 
 
 def _read_records(path: Path, problems: Problems) -> list[list[str]] | None:
@@ -240,10 +246,16 @@ def _warn_empty(file: str, found: str, problems: Problems) -> None:
     )
 
 
+def show_cell(cell: object) -> str:
+    """A cell as a message shows it: quoted, and cut where it is long."""
+    text = str(cell)
+    return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
+
+
 def _as_text(cell: Any) -> str:
     if isinstance(cell, str):
         return cell.strip()
-    if cell is None or cell is pd.NA or cell is pd.NaT or (isinstance(cell, float) and math.isnan(cell)):
+    if cell is None or cell is pd.NA or cell is pd.NaT or (isinstance(cell, (float, np.floating)) and math.isnan(cell)):
         return ""
     return str(cell)
 
@@ -251,10 +263,10 @@ def _as_text(cell: Any) -> str:
 def _as_number(cell: Any) -> float:
     if isinstance(cell, str) and "_" in cell:  # float() would read 1_000
         return math.nan
-    if isinstance(cell, (bool, np.bool_)):
+    if isinstance(cell, (bool, np.bool_, complex, np.complexfloating)):
         return math.nan
     try:
         value = float(cell)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
-    return value if math.isfinite(value) else math.nan
+    return value if abs(value) <= _LARGEST else math.nan

@@ -136,6 +136,8 @@ def build_reports(
     if entries.empty:
         return Reports(pd.DataFrame(columns=columns), tuple(conditions))
     entries = entries[entries["scenario"].isin(scenarios.names)].reset_index(drop=True)
+    if entries.empty:
+        return Reports(pd.DataFrame(columns=columns), tuple(conditions))
     _warn_odd_replies(entries, scenarios, file, problems)
     return Reports(_unfold(entries, conditions, scenarios)[columns], tuple(conditions))
 
@@ -157,7 +159,7 @@ def _warn_odd_replies(entries: pd.DataFrame, scenarios: Scenarios, file: str, pr
     )
     for kind, mask, expected, remedy in findings:
         for i in np.flatnonzero(mask):
-            numbers = ", ".join(f"{v:g}" for v in values[i] if not np.isnan(v))
+            numbers = ", ".join(f"{v:.12g}" for v in values[i] if not np.isnan(v))
             problems.warn(
                 kind,
                 file,

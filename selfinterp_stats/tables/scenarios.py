@@ -16,6 +16,7 @@ __all__ = ["MAX_ATTRIBUTES", "MIN_ATTRIBUTES", "Scenarios", "build_scenarios", "
 
 MIN_ATTRIBUTES = 2
 MAX_ATTRIBUTES = 20
+_NARROWEST = 1e-50  # the width of a range is divided by
 
 COLUMNS = ("scenario", "question", "slot", "attribute", "unit", "low", "high")
 
@@ -159,15 +160,16 @@ def build_scenarios(entries: pd.DataFrame, file: str, problems: Problems) -> tup
     bad = bad | _report_counts(entries, file, problems)
     bad = bad | _report_ranges(entries, file, problems)
     spoiled = {str(name) for name in entries.loc[bad, "scenario"]}
-    frame = entries.loc[~entries["scenario"].isin(spoiled), list(COLUMNS)].reset_index(drop=True)
-    return Scenarios(frame.astype({"slot": "int64", "low": "float64", "high": "float64"})), spoiled
+    named = entries["scenario"] != ""
+    frame = entries.loc[~entries["scenario"].isin(spoiled) & named, list(COLUMNS)].reset_index(drop=True)
+    return Scenarios(frame.astype({"slot": "int64", "low": "float64", "high": "float64"})), spoiled - {""}
 
 
 def _report_names(entries: pd.DataFrame, file: str, problems: Problems) -> NDArray[np.bool_]:
     nameless = (entries["scenario"] == "").to_numpy()
     blank = (entries["attribute"] == "").to_numpy()
     doubled = entries.duplicated(["scenario", "attribute"]).to_numpy() & ~blank & ~nameless
-    for i in np.flatnonzero(nameless & (entries["slot"] == 1).to_numpy()):
+    for i in np.flatnonzero(nameless & ~entries.duplicated("row").to_numpy()):
         problems.error(
             "missing-value",
             file,
@@ -194,7 +196,7 @@ def _report_names(entries: pd.DataFrame, file: str, problems: Problems) -> NDArr
 
 def _report_counts(entries: pd.DataFrame, file: str, problems: Problems) -> NDArray[np.bool_]:
     counts = entries.groupby("scenario")["slot"].transform("size").to_numpy()
-    wrong = (counts < MIN_ATTRIBUTES) | (counts > MAX_ATTRIBUTES)
+    wrong = ((counts < MIN_ATTRIBUTES) | (counts > MAX_ATTRIBUTES)) & (entries["scenario"] != "").to_numpy()
     for _, entry in entries[wrong].drop_duplicates("scenario").iterrows():
         count = int((entries["scenario"] == entry["scenario"]).sum())
         problems.error(
@@ -211,14 +213,14 @@ def _report_counts(entries: pd.DataFrame, file: str, problems: Problems) -> NDAr
 
 
 def _report_ranges(entries: pd.DataFrame, file: str, problems: Problems) -> NDArray[np.bool_]:
-    wrong = (entries["low"] >= entries["high"]).to_numpy()
+    wrong = (entries["high"] - entries["low"] < _NARROWEST).to_numpy()
     for _, entry in entries[wrong].iterrows():
         problems.error(
             "bad-range",
             file,
             row=int(entry["row"]),
             column=entry["high_column"],
-            found=f"a range from {entry['low']:g} to {entry['high']:g}",
+            found=f"a range from {entry['low']:.12g} to {entry['high']:.12g}",
             expected="a high end above the low end",
             remedy="correct the range; differences between options are divided by its width",
             scenario=entry["scenario"],

@@ -59,7 +59,9 @@ def test_extra_columns_are_conditions(folder):
     archive = _read(folder)
     assert archive.decisions.conditions == ("trigger", "prompt")
     instilled = archive.decisions.frame.query("preferences == 'instilled'")
-    assert instilled["trigger"].tolist()[:3] == ["True", "False", "True"]
+    header, *cells = read_cells(folder / DECISIONS)  # rows are put in another order; what stands in a row stays together
+    there = sorted((row[header.index("scenario")], float(row[3]), row[-2]) for row in cells)
+    assert sorted(zip(instilled["scenario"], instilled["a_1"], instilled["trigger"], strict=True)) == there
     assert archive.decisions.frame.query("preferences == 'native'")["trigger"].isna().all()
     assert archive.reports.conditions[-1] == "temperature"
 
@@ -70,7 +72,7 @@ def test_probabilities_and_trial_ids(folder):
     archive = _read(folder)
     instilled = archive.decisions.frame.query("preferences == 'instilled'")
     assert set(instilled["p_a"]) == {0.25}
-    assert instilled["trial"].tolist()[:2] == ["t0", "t1"]
+    assert set(instilled["trial"]) == {f"t{i}" for i in range(40)}
     assert archive.decisions.conditions == ()
 
 
@@ -191,7 +193,7 @@ def _warned(folder, kind):
 def test_values_outside_the_range_are_kept(folder):
     set_cell(folder / DECISIONS, 2, "A_attribute_1", "1e6")
     (found,) = _warned(folder, "value-outside-range")
-    assert (found.row, found.column, found.found) == (2, "A_attribute_1", "1e+06")
+    assert (found.row, found.column, found.found) == (2, "A_attribute_1", "1000000")
 
 
 def test_thin_scenarios(folder):

@@ -14,10 +14,10 @@ def _some() -> Problems:
 def test_everything_is_said_or_counted():
     text = _some().describe(per_kind=2)
     assert text.splitlines() == [
-        "a.csv, row 2, column c: bad-choice: found 'C'; expected A or B; correct it",
-        "a.csv, row 3, column c: bad-choice: found 'C'; expected A or B; correct it",
-        "a.csv: bad-choice: and 3 more",
-        "s.csv: no-trials: found none; expected some; add some",
+        "error: a.csv, row 2, column c: bad-choice: found 'C'; expected A or B; correct it",
+        "error: a.csv, row 3, column c: bad-choice: found 'C'; expected A or B; correct it",
+        "error: a.csv: bad-choice: and 3 more",
+        "warning: s.csv: no-trials: found none; expected some; add some",
     ]
     assert len(_some().describe().splitlines()) == 6
 

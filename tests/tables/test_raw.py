@@ -85,7 +85,7 @@ def test_missing_columns_say_what_is_there(tmp_path):
     table, problems = _read(tmp_path / "t.csv", "a,b\n1,2\n")
     assert not table.require(["a", "c"], problems, remedy="add it")
     assert str(problems.found[0]) == (
-        "t.csv, row 1, column c: missing-column: found the columns a, b; expected a column named c; add it"
+        "error: t.csv, row 1, column c: missing-column: found the columns a, b; expected a column named c; add it"
     )
 
 

@@ -40,7 +40,7 @@ def test_ranges_are_padded():
         ({"high": [-1.0, 0.5]}, ["bad-range", "bad-range"]),
         ({"attribute": ["x", "x"]}, ["doubled-attribute"]),
         ({"attribute": ["x", ""]}, ["missing-value"]),
-        ({"scenario": ["", ""]}, ["missing-value"]),
+        ({"scenario": ["", ""]}, ["missing-value", "missing-value"]),
         ({"scenario": ["s", "t"]}, ["attribute-count", "attribute-count"]),
         ({"low": ["zero", "1"]}, ["not-a-number"]),
         ({"low": [np.nan, 1.0], "high": [2.0, 0.0]}, ["missing-value", "bad-range"]),
