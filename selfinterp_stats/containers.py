@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["make_inference_data", "read_groups", "write_groups"]
 
-_ENGINE = "h5netcdf"
-
 
 def make_inference_data(groups: Mapping[str, xr.Dataset]) -> Any:
     """ArviZ InferenceData of the given groups."""
@@ -44,7 +42,7 @@ def write_groups(path: str | Path, groups: Mapping[str, xr.Dataset], attributes:
         )
     tree = xr.DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
     tree.attrs.update(attributes)
-    tree.to_netcdf(target, engine=_ENGINE)
+    tree.to_netcdf(target, engine="h5netcdf")
 
 
 def read_groups(path: str | Path) -> tuple[dict[str, xr.Dataset], dict[str, str]]:
@@ -61,7 +59,7 @@ def read_groups(path: str | Path) -> tuple[dict[str, xr.Dataset], dict[str, str]
     if not source.is_file():
         raise ArgumentError("path", expected="a netCDF file", got=f"no file at {path}", remedy="check the path")
     try:
-        with xr.open_datatree(source, engine=_ENGINE) as tree:
+        with xr.open_datatree(source, engine="h5netcdf") as tree:
             loaded = tree.load()
             groups = {name: node.to_dataset() for name, node in loaded.children.items()}
             return groups, {str(k): str(v) for k, v in loaded.attrs.items()}

@@ -54,7 +54,10 @@ def check_choice(argument: str, value: str, choices: Iterable[str]) -> None:
     if value not in allowed:
         listed = ", ".join(repr(c) for c in allowed)
         raise ArgumentError(
-            argument, expected=f"one of {listed}", got=repr(value), remedy=f"pass {argument}={allowed[0]!r}, for example"
+            argument,
+            expected=f"one of {listed}",
+            got=repr(value),
+            remedy=f"pass {argument}={allowed[0]!r}, for example",
         )
 
 

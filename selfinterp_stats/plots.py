@@ -44,7 +44,7 @@ def plot_used_against_reported(correlations: Correlations) -> Figure:
     figure = _new_figure(3.1 * len(table) + 0.7, 4.1)
     axes = figure.subplots(1, len(table), sharex=True, sharey=True, squeeze=False)[0]
     for ax, (_, row) in zip(axes, table.iterrows(), strict=True):
-        points = correlations.select(**_keys(row, correlations)).points
+        points = correlations.select(**_keys(row)).points
         _draw_panel(ax, points, row, correlations.prob)
     axes[0].set_ylabel("used weight")
     figure.suptitle(_shared_title(table), x=0.01, ha="left", fontsize=10, fontweight="bold", parse_math=False)
@@ -76,14 +76,27 @@ def plot_correlations(correlations: Correlations) -> Figure:
     ax = figure.subplots()
     for place, (_, row) in enumerate(table.iterrows()):
         colour = _COLOURS.get(str(row.get("reporter")), _OTHER_COLOUR)
-        ax.plot([row["slope_hdi_low"], row["slope_hdi_high"]], [place, place], color=colour, lw=6, alpha=0.35, solid_capstyle="butt")
-        ax.plot([row["cluster_r_low"], row["cluster_r_high"]], [place, place], color=_CLUSTER_COLOUR, lw=1.2, solid_capstyle="butt")
+        ax.plot(
+            [row["slope_hdi_low"], row["slope_hdi_high"]],
+            [place, place],
+            color=colour,
+            lw=6,
+            alpha=0.35,
+            solid_capstyle="butt",
+        )
+        ax.plot(
+            [row["cluster_r_low"], row["cluster_r_high"]],
+            [place, place],
+            color=_CLUSTER_COLOUR,
+            lw=1.2,
+            solid_capstyle="butt",
+        )
         ax.plot(row["pearson_r"], place, "o", color=colour, ms=5.5)
         ax.annotate(
             f"{row['pearson_r']:.2f}", (1.0, place), xycoords=("axes fraction", "data"), xytext=(6, 0),
             textcoords="offset points", va="center", fontsize=8,
         )  # fmt: skip
-    names = [", ".join(str(v) for v in _keys(row, correlations).values()) for _, row in table.iterrows()]
+    names = [", ".join(str(v) for v in _keys(row).values()) for _, row in table.iterrows()]
     ax.set_yticks(range(len(table)), names, fontsize=8, parse_math=False)  # a name may hold dollar signs
     ax.set_ylim(len(table) - 0.4, -0.6)
     ends = table[["slope_hdi_low", "slope_hdi_high", "cluster_r_low", "cluster_r_high", "pearson_r"]].to_numpy()
@@ -111,17 +124,26 @@ def _draw_panel(ax: Axes, points: pd.DataFrame, row: pd.Series[Any], prob: float
     ax.set_xticks([-100, -50, 0, 50, 100])
     ax.set_yticks([-100, -50, 0, 50, 100])
     interval = f"{prob:.0%} HDI [{row['cluster_r_low']:.2f}, {row['cluster_r_high']:.2f}]"
-    ax.set_title(f"{reporter}\nr = {row['pearson_r']:.2f}, {interval}, {len(points)} weights".strip(), fontsize=8.5, parse_math=False)
+    ax.set_title(
+        f"{reporter}\nr = {row['pearson_r']:.2f}, {interval}, {len(points)} weights".strip(),
+        fontsize=8.5,
+        parse_math=False,
+    )
     ax.set_xlabel("mean reported weight")
     beyond = int((np.abs(other) > 100).sum())
     if beyond:
         ax.annotate(
-            f"{beyond} beyond the scale", (0.98, 0.02), xycoords="axes fraction", ha="right", fontsize=7, color="#a00000"
+            f"{beyond} beyond the scale",
+            (0.98, 0.02),
+            xycoords="axes fraction",
+            ha="right",
+            fontsize=7,
+            color="#a00000",
         )
     _clean(ax)
 
 
-def _keys(row: pd.Series[Any], correlations: Correlations) -> dict[str, str]:
+def _keys(row: pd.Series[Any]) -> dict[str, str]:
     columns = list(row.index)
     return {key: row[key] for key in columns[: columns.index("method")]}
 

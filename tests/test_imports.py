@@ -5,9 +5,22 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-ABSENT = (
-    "pandas xarray numba scipy.stats sklearn pyarrow matplotlib pytensor pymc arviz arviz_stats bambi nutpie click".split()
-)
+ABSENT = [
+    "pandas",
+    "xarray",
+    "numba",
+    "scipy.stats",
+    "sklearn",
+    "pyarrow",
+    "matplotlib",
+    "pytensor",
+    "pymc",
+    "arviz",
+    "arviz_stats",
+    "bambi",
+    "nutpie",
+    "click",
+]
 
 
 def _loaded_after(statement: str) -> set[str]:

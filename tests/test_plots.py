@@ -43,9 +43,7 @@ def test_names_with_dollar_signs_are_drawn(correlations, tmp_path):
     from dataclasses import replace
 
     odd = {"base_model": "a$\\foo_{$b"}
-    renamed = replace(
-        correlations, table=correlations.table.assign(**odd), points=correlations.points.assign(**odd)
-    )
+    renamed = replace(correlations, table=correlations.table.assign(**odd), points=correlations.points.assign(**odd))
     for figure in (plot_correlations(renamed), plot_used_against_reported(renamed.select(preferences="native"))):
         figure.savefig(tmp_path / "odd.png")
 

@@ -10,12 +10,45 @@ import pytest
 
 import selfinterp_stats
 
-PUBLIC = """
-    PAPER_PRIORS Archive ArgumentError ChoiceFit ChoicePriors ChoiceSpec Correlations DataError Decisions Normal Problem
-    Problems Reanalysis Reports Scenarios SelfInterpError SelfInterpWarning StudentT Targets Weights __version__
-    check_archive correlate find_hdi fit_choices make_decisions make_reports make_scenarios make_targets make_weights
-    normalise_draws plot_correlations plot_used_against_reported read_archive read_fit reanalyze write_reanalysis
-""".split()
+PUBLIC = [
+    "PAPER_PRIORS",
+    "Archive",
+    "ArgumentError",
+    "ChoiceFit",
+    "ChoicePriors",
+    "ChoiceSpec",
+    "Correlations",
+    "DataError",
+    "Decisions",
+    "Normal",
+    "Problem",
+    "Problems",
+    "Reanalysis",
+    "Reports",
+    "Scenarios",
+    "SelfInterpError",
+    "SelfInterpWarning",
+    "StudentT",
+    "Targets",
+    "Weights",
+    "__version__",
+    "check_archive",
+    "correlate",
+    "find_hdi",
+    "fit_choices",
+    "make_decisions",
+    "make_reports",
+    "make_scenarios",
+    "make_targets",
+    "make_weights",
+    "normalise_draws",
+    "plot_correlations",
+    "plot_used_against_reported",
+    "read_archive",
+    "read_fit",
+    "reanalyze",
+    "write_reanalysis",
+]
 
 MODULES = [m.name for m in pkgutil.walk_packages(selfinterp_stats.__path__, "selfinterp_stats.")]
 

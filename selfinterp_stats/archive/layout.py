@@ -13,9 +13,7 @@ Content = Literal["scenarios", "targets", "units", "decisions", "reports", "othe
 # The base model's name comes first and may hold anything, dots and a suffix-like part included; matching it as short as
 # possible leaves the longest suffix that is known.
 _DECISIONS = re.compile(r"(?P<base>.+?)_instilled(?P<native>_latent)?_selections\.csv")
-_REPORTS = re.compile(
-    r"(?P<base>.+?)(?P<training>_instilled|_itrained_.+?)?(?P<native>_latent)?_weight_reports\.csv"
-)
+_REPORTS = re.compile(r"(?P<base>.+?)(?P<training>_instilled|_itrained_.+?)?(?P<native>_latent)?_weight_reports\.csv")
 _FIXED: dict[str, Content] = {
     "scenarios.csv": "scenarios",
     "instilled_weights.csv": "targets",

@@ -55,9 +55,7 @@ def read_units(path: Path, problems: Problems) -> dict[tuple[str, str], str]:
         return {}
 
 
-def read_scenarios(
-    raw: RawTable, units: dict[tuple[str, str], str], problems: Problems
-) -> tuple[Scenarios, set[str]]:
+def read_scenarios(raw: RawTable, units: dict[tuple[str, str], str], problems: Problems) -> tuple[Scenarios, set[str]]:
     """Scenarios of ``scenarios.csv`` and the names of those with a finding."""
     n_slots = _highest(raw, r"attr([1-9]\d?)(?:_min|_max)?")
     wanted = ["scenario", *(f"attr{j}{end}" for j in range(1, max(n_slots, 1) + 1) for end in ("", "_min", "_max"))]
@@ -67,9 +65,7 @@ def read_scenarios(
     names = raw.text("scenario")
     fresh = _report_doubled_scenarios(raw, names, problems)
     attributes = np.column_stack([raw.text(f"attr{j}") for j in range(1, n_slots + 1)])
-    ends = {
-        end: [raw.text(f"attr{j}_{end}") != "" for j in range(1, n_slots + 1)] for end in ("min", "max")
-    }
+    ends = {end: [raw.text(f"attr{j}_{end}") != "" for j in range(1, n_slots + 1)] for end in ("min", "max")}
     filled = (attributes != "") | np.column_stack(ends["min"]) | np.column_stack(ends["max"])
     # A scenario's attributes end with the last slot that holds anything; a gap before it is a missing attribute.
     count = np.where(filled.any(axis=1), n_slots - np.argmax(filled[:, ::-1], axis=1), 1)
@@ -120,9 +116,7 @@ def read_targets(raw: RawTable, scenarios: Scenarios, spoiled: set[str], problem
     return build_targets(entries, scenarios, raw.file, problems)
 
 
-def read_decisions(
-    raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled: set[str], problems: Problems
-) -> Decisions:
+def read_decisions(raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled: set[str], problems: Problems) -> Decisions:
     """Decisions of one ``..._selections.csv``."""
     nothing = pd.DataFrame()
     if not raw.require(["model", "scenario", "selection"], problems, remedy=_REMEDY):
@@ -148,9 +142,7 @@ def read_decisions(
         "p_a": raw.numbers("p_a", problems, needed=~known & known) if "p_a" in raw.columns else np.nan,
         "row": raw.rows,
     }
-    values = {
-        _internal(name): _slot_numbers(raw, name, _slot(name), names, count, known, problems) for name in options
-    }
+    values = {_internal(name): _slot_numbers(raw, name, _slot(name), names, count, known, problems) for name in options}
     entries = _with_conditions(raw, _padded({**frame, **values}, "ab", scenarios.n_slots), conditions)
     # Trials are put in an order of their own, by what they are, so that nothing depends on that of the file.
     content = [name for name in entries.columns if name not in ("base_model", "preferences", "scenario", "row")]
@@ -193,8 +185,7 @@ def read_reports(raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled: s
         "row": raw.rows,
     }
     values = {
-        f"report_{_slot(name)}": _slot_numbers(raw, name, _slot(name), names, count, known, problems)
-        for name in columns
+        f"report_{_slot(name)}": _slot_numbers(raw, name, _slot(name), names, count, known, problems) for name in columns
     }
     shown = {
         _internal(name): _slot_numbers(raw, name, _slot(name), names, count, known, problems, needed=False)

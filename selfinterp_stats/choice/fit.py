@@ -142,7 +142,7 @@ class ChoiceFit:
         table = self.slopes.drop(columns=["context", "mcse"]).copy()
         mean = pd.Series(self.slope_draws.mean(axis=1))
         size = mean.abs().groupby(self.slopes["context"].to_numpy()).transform("max")
-        table["plug_in"] = np.round(100.0 * mean / size.where(size > 0, 1.0)).astype(np.int64).to_numpy()
+        table["plug_in"] = np.round(100.0 * (mean / size.where(size > 0, 1.0)).to_numpy()).astype(np.int64)
         return table
 
     def summary(self, *, prob: float = 0.95) -> pd.DataFrame:

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from selfinterp_stats.choice.density import ChoiceDensity
@@ -131,7 +130,7 @@ def _fit_without_pooling(design: Design, spec: ChoiceSpec, decisions: Decisions,
         members = np.flatnonzero(contexts["n_attributes"] == size)
         density, centres = _density(design, members, int(size), spec.priors)
         labels = contexts.loc[members, [*spec.by, "scenario"]].to_dict("records")
-        rngs = [make_generator(spec.seed, "fit", **label) for label in labels]
+        rngs = [make_generator(spec.seed, "fit", **{str(k): v for k, v in label.items()}) for label in labels]
         result = sample_laplace(density, spec.draws, rngs)
         rows = np.flatnonzero(np.isin(slope_context, members))
         slopes = result.draws[:, :, 1:]
@@ -149,14 +148,10 @@ def _fit_without_pooling(design: Design, spec: ChoiceSpec, decisions: Decisions,
     contexts["converged"] = converged
     contexts["intercept_mcse"] = found["intercept_mcse"]
     slopes_index = design.slopes.assign(mcse=slope_mcse)
-    return ChoiceFit(
-        spec, decisions, scenarios, contexts, slopes_index, slope_draws, intercept_draws, design.left_out
-    )
+    return ChoiceFit(spec, decisions, scenarios, contexts, slopes_index, slope_draws, intercept_draws, design.left_out)
 
 
-def _density(
-    design: Design, members: NDArray[np.int64], size: int, priors: ChoicePriors
-) -> tuple[ChoiceDensity, Floats]:
+def _density(design: Design, members: NDArray[np.int64], size: int, priors: ChoicePriors) -> tuple[ChoiceDensity, Floats]:
     """Density of the given contexts, and the means that their predictors were centred at, shape (B, K)."""
     everything = ChoiceDensity(design.x[:, :size], design.s, design.first, priors)
     density = everything.select(members.tolist())

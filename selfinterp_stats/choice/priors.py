@@ -130,4 +130,3 @@ def resolve_priors(priors: str | ChoicePriors) -> ChoicePriors:
         got=repr(priors),
         remedy="pass ChoicePriors(slopes=Normal(0, 2)), for example",
     )
-

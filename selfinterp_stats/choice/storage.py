@@ -113,7 +113,9 @@ def _pack(frame: pd.DataFrame) -> xr.Dataset:
         if text:
             values = np.array([json.dumps(None if pd.isna(v) else str(v)) for v in values], dtype=object)
         variables[f"column_{i}"] = xr.Variable(
-            ("row",), values.astype("int8") if values.dtype == bool else values, {"name": str(column), "text": int(text)}
+            ("row",),
+            values.astype("int8") if values.dtype == bool else values,
+            {"name": str(column), "text": int(text)},
         )
         variables[f"column_{i}"].attrs["logical"] = int(frame[column].dtype == bool)
     return xr.Dataset(variables, attrs={"rows": len(frame)})
@@ -123,7 +125,7 @@ def _unpack(dataset: xr.Dataset) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for i in range(len(dataset.data_vars)):
         variable = dataset[f"column_{i}"]
-        values = variable.to_numpy()
+        values: Any = variable.to_numpy()
         if variable.attrs["text"]:
             decoded = [json.loads(v) for v in values]
             values = pd.array([np.nan if v is None else v for v in decoded], dtype="str")

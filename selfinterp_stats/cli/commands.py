@@ -8,12 +8,16 @@ import os
 import time
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import get_completion_class
 
 from selfinterp_stats.cli.progress import Steps
 from selfinterp_stats.errors import SelfInterpWarning
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["check_command", "completion_command", "reanalyze_command"]
 
@@ -56,7 +60,10 @@ def reanalyze_command(
         warnings.simplefilter("always", SelfInterpWarning)
         result = reanalyze(archive, draws=draws, seed=seed, strict=strict, progress=steps.begin)
         steps.begin("writing tables, draws and figures")
-        run = {"seconds": round(time.perf_counter() - started, 3), "threads": os.environ.get("NUMBA_NUM_THREADS", "all")}
+        run = {
+            "seconds": round(time.perf_counter() - started, 3),
+            "threads": os.environ.get("NUMBA_NUM_THREADS", "all"),
+        }
         write_reanalysis(result, out, force=force, run=run)
         steps.begin(f"done in {time.perf_counter() - started:.1f} s")
     if not quiet:
@@ -110,10 +117,7 @@ def completion_command(context: click.Context, shell: str) -> None:
     click.echo(generator(context.find_root().command, {}, "selfinterp", "_SELFINTERP_COMPLETE").source())
 
 
-def _summarise_findings(counts: object) -> str:
-    import pandas as pd
-
-    frame = pd.DataFrame(counts)
-    by_file = frame.groupby(["file", "kind"], sort=False)["count"].sum()
-    lines = [f"warning: {file}: {kind} ({count})" for (file, kind), count in by_file.items()]
+def _summarise_findings(counts: pd.DataFrame) -> str:
+    by_file = counts.groupby(["file", "kind"], sort=False)["count"].sum().reset_index()
+    lines = [f"warning: {file}: {kind} ({count})" for file, kind, count in by_file.itertuples(index=False)]
     return "\n".join([*lines, "warning: `selfinterp check` explains each of them; attrition.csv counts them"])

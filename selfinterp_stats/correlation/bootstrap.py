@@ -43,7 +43,5 @@ def draw_correlations(points: pd.DataFrame, draws: int, rng: np.random.Generator
     y = points["other_z"].to_numpy(dtype=np.float64)
     weights = rng.standard_exponential((draws, len(names)))  # Dirichlet up to the sum, which cancels
     size = max(1, _BLOCK_VALUES // len(x))
-    parts = [
-        find_weighted_correlation(x, y, weights[start : start + size][:, scenario]) for start in range(0, draws, size)
-    ]
+    parts = [find_weighted_correlation(x, y, weights[start : start + size][:, scenario]) for start in range(0, draws, size)]
     return np.concatenate(parts)

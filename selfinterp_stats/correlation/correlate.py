@@ -117,8 +117,8 @@ class Correlations:
             self.table.round(3).to_string(index=False),
         ]
         if len(self.left_out):
-            counts = self.left_out.groupby(["reason", "unit"])["count"].sum()
-            listed = ", ".join(f"{count} {unit} ({reason})" for (reason, unit), count in counts.items())
+            counts = self.left_out.groupby(["reason", "unit"])["count"].sum().reset_index()
+            listed = ", ".join(f"{count} {unit} ({reason})" for reason, unit, count in counts.itertuples(index=False))
             lines.append(f"  left out: {listed}; see .left_out")
         return "\n".join(lines)
 

@@ -106,7 +106,8 @@ def _used_weights(fit: ChoiceFit) -> pd.DataFrame:
 def _mean_reports(valid: pd.DataFrame, group: list[str]) -> pd.DataFrame:
     columns = list(dict.fromkeys([*group, "model", "scenario", "slot"]))
     # sorted, so that sums do not depend on the order of the rows
-    mean = valid.sort_values("report").groupby(columns, as_index=False, sort=True)["report"].mean().rename(columns={"report": "other"})
+    ordered = valid.rename(columns={"report": "other"}).sort_values("other")
+    mean = ordered.groupby(columns, sort=True)["other"].mean().reset_index()
     mean["other_z"] = _standardise(mean, "other", list(dict.fromkeys([*group, "model"])))
     return mean
 
@@ -116,7 +117,8 @@ def _standardise(frame: pd.DataFrame, column: str, keys: list[str]) -> pd.Series
     values = frame[column].astype("float64")
     if not keys:
         return _z_scores(values)
-    return values.groupby([frame[key] for key in keys]).transform(_z_scores)
+    standard: pd.Series = values.groupby([frame[key] for key in keys]).transform(_z_scores)
+    return standard
 
 
 def _z_scores(values: pd.Series) -> pd.Series:

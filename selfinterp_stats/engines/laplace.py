@@ -87,8 +87,8 @@ def _sample_batch(density: LogDensity, draws: int, rngs: Sequence[np.random.Gene
     r_hat = np.full(len(rngs), np.nan)
     exact = ~(weighted.k_hat < pareto_k_limit(proposals)) | (weighted.ess < ESS_NEEDED)
     converged = np.ones(len(rngs), dtype=bool)
-    for b in np.flatnonzero(exact):
-        chains = sample_slice(density.select([int(b)]), stored[b], draws, rngs[b])
+    for b in np.flatnonzero(exact).tolist():
+        chains = sample_slice(density.select([b]), stored[b], draws, rngs[b])
         stored[b], mcse[b] = chains.draws, chains.mcse
         ess[b], r_hat[b], converged[b] = chains.ess, chains.r_hat, chains.converged
     return EngineDraws(stored, weighted.k_hat, ess, mcse, exact, r_hat, converged)

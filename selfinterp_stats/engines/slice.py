@@ -119,7 +119,8 @@ def _update(
     """Move every chain along its direction; `value` is the log density at `state`, and so are those returned."""
 
     def height(chains: NDArray[np.int64], distance: Floats) -> Floats:
-        return density.evaluate((state[chains] + distance[:, None] * direction[chains])[None])[0]
+        points = state[chains] + distance[:, None] * direction[chains]
+        return np.asarray(density.evaluate(points[None])[0])
 
     n_chains = len(state)
     level = value - rng.standard_exponential(n_chains)

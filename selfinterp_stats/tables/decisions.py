@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from selfinterp_stats.errors import check_choice
 from selfinterp_stats.tables.long import LongLayout, fold_long
@@ -257,5 +256,3 @@ def _warn_thin_scenarios(entries: pd.DataFrame, scenarios: Scenarios, file: str,
                 remedy="its weights say little; see whether the model answers by place",
                 scenario=scenario,
             )
-
-

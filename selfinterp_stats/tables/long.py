@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,12 +24,86 @@ _PREFERENCES = ("instilled", "native")
 
 # Columns of any table of the package; a condition of the same name would take the place of one of them.
 RESERVED = frozenset(
-    """a alpha attribute b base_model chain chosen cluster_r cluster_r_high cluster_r_low context converged correlation
-    count decided draw ess exact file hdi_high hdi_low high intercept intercept_mcse k_hat kind low mcse mean median method
-    model n_attributes n_trials n_weights other other_z p_a p_direction p_largest pearson_r plug_in preferences purpose
-    question r_hat reason record reply reply_order report reported reporter reports_kept row sampler scenario
-    scenarios_kept sd seed share_a size slope slope_hdi_high slope_hdi_low slope_median slot stage status target trial unit
-    unit_number used used_z weight _all _merge""".split()
+    [
+        "a",
+        "alpha",
+        "attribute",
+        "b",
+        "base_model",
+        "chain",
+        "chosen",
+        "cluster_r",
+        "cluster_r_high",
+        "cluster_r_low",
+        "context",
+        "converged",
+        "correlation",
+        "count",
+        "decided",
+        "draw",
+        "ess",
+        "exact",
+        "file",
+        "hdi_high",
+        "hdi_low",
+        "high",
+        "intercept",
+        "intercept_mcse",
+        "k_hat",
+        "kind",
+        "low",
+        "mcse",
+        "mean",
+        "median",
+        "method",
+        "model",
+        "n_attributes",
+        "n_trials",
+        "n_weights",
+        "other",
+        "other_z",
+        "p_a",
+        "p_direction",
+        "p_largest",
+        "pearson_r",
+        "plug_in",
+        "preferences",
+        "purpose",
+        "question",
+        "r_hat",
+        "reason",
+        "record",
+        "reply",
+        "reply_order",
+        "report",
+        "reported",
+        "reporter",
+        "reports_kept",
+        "row",
+        "sampler",
+        "scenario",
+        "scenarios_kept",
+        "sd",
+        "seed",
+        "share_a",
+        "size",
+        "slope",
+        "slope_hdi_high",
+        "slope_hdi_low",
+        "slope_median",
+        "slot",
+        "stage",
+        "status",
+        "target",
+        "trial",
+        "unit",
+        "unit_number",
+        "used",
+        "used_z",
+        "weight",
+        "_all",
+        "_merge",
+    ]
 )
 
 
@@ -158,7 +233,7 @@ def _plain(raw: RawTable, name: str) -> np.ndarray[tuple[int], np.dtype[np.objec
     return raw.text(name) if column.dtype == object else column
 
 
-def _constant(raw: RawTable, name: str, problems: Problems) -> object:
+def _constant(raw: RawTable, name: str, problems: Problems) -> Any:
     if name == "p_a":
         absent = np.zeros(len(raw), dtype=bool)
         return raw.numbers(name, problems, needed=absent) if name in raw.columns else np.nan

@@ -138,7 +138,7 @@ class Problems:
         if frame.empty:
             return frame.astype({"count": "int64"})
         keys = ["severity", "file", "kind", "scenario"]
-        return frame.groupby(keys, as_index=False, sort=True)["count"].sum()
+        return frame.groupby(keys, sort=True)["count"].sum().reset_index()
 
     def describe(self, *, per_kind: int | None = None) -> str:
         """All findings as text, one line each.

@@ -76,9 +76,7 @@ def test_probabilities_and_trial_ids(folder):
     assert archive.decisions.conditions == ()
 
 
-@pytest.mark.parametrize(
-    "name", ["instilled_weights.csv", DECISIONS, NATIVE, REPORTS, "agent-1_weight_reports.csv"]
-)
+@pytest.mark.parametrize("name", ["instilled_weights.csv", DECISIONS, NATIVE, REPORTS, "agent-1_weight_reports.csv"])
 def test_any_other_file_may_be_missing(folder, name):
     (folder / name).unlink()
     archive = _read(folder)

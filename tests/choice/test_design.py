@@ -51,7 +51,12 @@ def test_rows_without_a_group_are_counted(data):
     frame.loc[:1, "trigger"] = np.nan
     design = build_design(Decisions(frame, ("trigger",)), scenarios, ["trigger"])
     assert design.left_out.to_dict("records") == [
-        {"trigger": design.left_out["trigger"].iloc[0], "scenario": "s0000", "reason": "no value to group by", "count": 2}
+        {
+            "trigger": design.left_out["trigger"].iloc[0],
+            "scenario": "s0000",
+            "reason": "no value to group by",
+            "count": 2,
+        }
     ]
     assert design.contexts["n_trials"].sum() == 9
 

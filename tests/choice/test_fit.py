@@ -19,7 +19,7 @@ def test_plug_in_by_hand(fit):
     mean = pd.Series(fit.slope_draws.mean(axis=1))
     for (_, scenario), rows in table.groupby(["preferences", "scenario"]):
         own = mean[rows.index]
-        assert rows["plug_in"].tolist() == np.round(100 * own / own.abs().max()).astype(int).tolist(), scenario
+        assert rows["plug_in"].tolist() == np.round(100 * (own / own.abs().max())).astype(int).tolist(), scenario
         assert rows["plug_in"].abs().max() == 100
 
 

@@ -25,7 +25,10 @@ def _two_attributes(n, weights, seed, intercept=0.0):
     return x, chosen
 
 
-def _quadrature(x, chosen, slope_prior=stats.norm(0, 1), intercept_prior=stats.t(3, 0, 2.5), reach=(14, 8, 8)):
+PAPER_SLOPES, PAPER_INTERCEPT = stats.norm(0, 1), stats.t(3, 0, 2.5)
+
+
+def _quadrature(x, chosen, slope_prior=PAPER_SLOPES, intercept_prior=PAPER_INTERCEPT, reach=(14, 8, 8)):
     """Posterior means and sds of intercept (uncentred) and two slopes on a dense grid."""
     centre = x.mean(axis=0)
     axes = [np.linspace(-r, r, n) for r, n in zip(reach, (141, 97, 97), strict=True)]
@@ -100,9 +103,7 @@ def test_against_nuts():
         priors = {name: bambi.Prior("Normal", mu=0, sigma=1) for name in frame.columns[:4]}
         priors["Intercept"] = bambi.Prior("StudentT", nu=3, mu=0, sigma=2.5)
         model = bambi.Model("chosen ~ x1 + x2 + x3 + x4", frame, family="bernoulli", priors=priors)
-        fitted = model.fit(
-            inference_method="nutpie", draws=3000, tune=500, chains=4, random_seed=3, progress_bar=False
-        )
+        fitted = model.fit(inference_method="nutpie", draws=3000, tune=500, chains=4, random_seed=3, progress_bar=False)
     posterior = fitted.posterior
     scenarios = unit_scenarios([4])
     fit = fit_choices(unit_decisions(scenarios, [x], [chosen]), scenarios, draws=8000, seed=2)

@@ -38,7 +38,9 @@ def test_resolve():
         resolve_priors("flat")
 
 
-@pytest.mark.parametrize("make", [lambda: Normal(0, 0), lambda: Normal(np.nan, 1), lambda: StudentT(-1), lambda: Normal(0, np.inf)])
+@pytest.mark.parametrize(
+    "make", [lambda: Normal(0, 0), lambda: Normal(np.nan, 1), lambda: StudentT(-1), lambda: Normal(0, np.inf)]
+)
 def test_parameters_are_checked(make):
     with pytest.raises(ArgumentError):
         make()

@@ -91,7 +91,7 @@ def test_bootstrap_is_wider_where_scenarios_differ(fit):
 def test_targets(fit, archive, experiment):
     table = correlate(fit, archive.targets).table
     used = fit.plug_in().query("preferences == 'instilled'")
-    truth = {n: w for n, w in zip(experiment.names, experiment.weights["instilled"], strict=True)}
+    truth = dict(zip(experiment.names, experiment.weights["instilled"], strict=True))
     target = [truth[s][j - 1] for s, j in zip(used["scenario"], used["slot"], strict=True)]
     assert table.iloc[0]["pearson_r"] == pytest.approx(np.corrcoef(used["plug_in"], target)[0, 1])
     assert table.iloc[0]["pearson_r"] > 0.8
@@ -105,10 +105,14 @@ def test_targets(fit, archive, experiment):
 def test_everything_left_out_is_counted(fit, archive):
     frame = archive.reports.frame
     frame = frame[frame["reporter"] == "base"]
-    refused = (frame["scenario"] == "scenario_001") | ((frame["scenario"] == "scenario_002") & frame["reply"].str.endswith(":10"))
+    refused = (frame["scenario"] == "scenario_001") | (
+        (frame["scenario"] == "scenario_002") & frame["reply"].str.endswith(":10")
+    )
     frame = frame.assign(status=np.where(refused, "refused", "valid"))
     part = fit_choices(
-        type(archive.decisions)(archive.decisions.frame.query("scenario != 'scenario_003'")), archive.scenarios, draws=100
+        type(archive.decisions)(archive.decisions.frame.query("scenario != 'scenario_003'")),
+        archive.scenarios,
+        draws=100,
     )
     found = correlate(part, Reports(frame))
     counts = found.left_out.groupby(["scenario", "reason", "unit"])["count"].sum().to_dict()

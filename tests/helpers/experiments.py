@@ -112,9 +112,7 @@ def write_archive(
             ),
         }
         for name, (reporter, model, members) in files.items():
-            _write_reports(
-                folder / name, experiment, preferences, members, model, (n_replies, noise[reporter], width), rng
-            )
+            _write_reports(folder / name, experiment, preferences, members, model, (n_replies, noise[reporter], width), rng)
 
 
 def _write_scenarios(folder: Path, experiment: Experiment, width: int) -> None:

@@ -50,24 +50,47 @@ def test_files(written):
 
 def test_correlations_csv(written, result):
     table = pd.read_csv(written / "correlations.csv")
-    assert list(table.columns) == (
-        "base_model preferences reporter reports_kept scenarios_kept n_weights pearson_r slope_median slope_hdi_low "
-        "slope_hdi_high cluster_r_low cluster_r_high"
-    ).split()
+    assert list(table.columns) == [
+        "base_model",
+        "preferences",
+        "reporter",
+        "reports_kept",
+        "scenarios_kept",
+        "n_weights",
+        "pearson_r",
+        "slope_median",
+        "slope_hdi_low",
+        "slope_hdi_high",
+        "cluster_r_low",
+        "cluster_r_high",
+    ]
     assert np.allclose(table["pearson_r"], result.correlations.table["pearson_r"], rtol=1e-5)
 
 
 def test_instillation_csv(written):
     table = pd.read_csv(written / "instillation.csv")
-    assert list(table.columns) == "base_model n_weights pearson_r cluster_r_low cluster_r_high".split()
+    assert list(table.columns) == ["base_model", "n_weights", "pearson_r", "cluster_r_low", "cluster_r_high"]
     assert table["base_model"].tolist() == ["agent-1"]
 
 
 def test_weights_csv(written, experiment):
     table = pd.read_csv(written / "weights.csv")
-    assert list(table.columns) == (
-        "base_model preferences scenario slot attribute plug_in mean median hdi_low hdi_high p_direction p_largest target k_hat"
-    ).split()
+    assert list(table.columns) == [
+        "base_model",
+        "preferences",
+        "scenario",
+        "slot",
+        "attribute",
+        "plug_in",
+        "mean",
+        "median",
+        "hdi_low",
+        "hdi_high",
+        "p_direction",
+        "p_largest",
+        "target",
+        "k_hat",
+    ]
     assert table.loc[table["preferences"] == "native", "target"].isna().all()
     first = table[table["scenario"] == "scenario_000"]
     assert first["target"].tolist() == experiment.weights["instilled"][0].tolist()

@@ -19,7 +19,13 @@ def _kinds(problems):
 
 @pytest.mark.parametrize(
     "content",
-    ["a,b\n1,2\n3,4\n", "a,b\r\n1,2\r\n3,4\r\n", b"\xef\xbb\xbfa,b\n1,2\n3,4", "a,b\n1,2\n\n3,4\n\n", ' a ,"b"\n1,2\n3,4'],
+    [
+        "a,b\n1,2\n3,4\n",
+        "a,b\r\n1,2\r\n3,4\r\n",
+        b"\xef\xbb\xbfa,b\n1,2\n3,4",
+        "a,b\n1,2\n\n3,4\n\n",
+        ' a ,"b"\n1,2\n3,4',
+    ],
 )
 def test_dialects(tmp_path, content):
     table, problems = _read(tmp_path / "t.csv", content)
@@ -98,7 +104,9 @@ def test_empty_cells_where_they_are_allowed(tmp_path):
 
 def test_data_frames_keep_their_values():
     problems = Problems()
-    frame = pd.DataFrame({"n": [1, 2], "s": pd.Categorical(["x", "y"]), "f": [0.5, np.nan], "b": [True, False]}, index=[7, 7])
+    frame = pd.DataFrame(
+        {"n": [1, 2], "s": pd.Categorical(["x", "y"]), "f": [0.5, np.nan], "b": [True, False]}, index=[7, 7]
+    )
     table = load_table(frame, problems, name="decisions")
     assert table.text("s").tolist() == ["x", "y"]
     assert table.numbers("n", problems).tolist() == [1.0, 2.0]
