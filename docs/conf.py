@@ -8,7 +8,7 @@ copyright = "2026, The SelfInterp Stats developers"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
-myst_enable_extensions = ["dollarmath", "deflist"]
+myst_enable_extensions = ["deflist"]  # formulas are plain text: a page reads the same without a network
 myst_heading_anchors = 3
 napoleon_google_docstring = False
 napoleon_use_rtype = False

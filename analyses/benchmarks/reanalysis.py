@@ -34,7 +34,16 @@ def time_command(archive: Path, cache: Path | None, repeats: int) -> list[float]
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
             environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)} if cache else dict(os.environ)
-            command = [sys.executable, "-m", "selfinterp_stats", "reanalyze", str(archive), "--out", f"{folder}/out", "--quiet"]
+            command = [
+                sys.executable,
+                "-m",
+                "selfinterp_stats",
+                "reanalyze",
+                str(archive),
+                "--out",
+                f"{folder}/out",
+                "--quiet",
+            ]
             started = time.perf_counter()
             subprocess.run(command, check=True, env=environment)
             seconds.append(time.perf_counter() - started)

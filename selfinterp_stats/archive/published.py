@@ -119,12 +119,12 @@ def read_targets(raw: RawTable, scenarios: Scenarios, spoiled: set[str], problem
 def read_decisions(raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled: set[str], problems: Problems) -> Decisions:
     """Decisions of one ``..._selections.csv``."""
     nothing = pd.DataFrame()
-    if not raw.require(["model", "scenario", "selection"], problems, remedy=_REMEDY):
+    raw.require(["model", "scenario", "selection"], problems, remedy=_REMEDY)
+    if "scenario" not in raw.columns:  # whatever else is missing, the columns that are there are checked
         return build_decisions(nothing, [], scenarios, raw.file, problems)
     names, count, known = _scenario_column(raw, scenarios, spoiled, problems)
     columns = [f"{side}_attribute_{j}" for j in range(1, int(count.max(initial=1)) + 1) for side in "AB"]
-    if not raw.require(columns, problems, remedy=_REMEDY):
-        return build_decisions(nothing, [], scenarios, raw.file, problems)
+    raw.require(columns, problems, remedy=_REMEDY)
     _report_empty(raw, "model", problems)
     trial = next((name for name in ("trial", "trial_id") if name in raw.columns), None)
     if trial:
@@ -135,10 +135,10 @@ def read_decisions(raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled:
     frame = {
         "base_model": role.base_model,
         "preferences": role.preferences,
-        "model": raw.text("model"),
+        "model": raw.text("model") if "model" in raw.columns else "",
         "scenario": names,
         "trial": raw.text(trial) if trial else "",
-        "chosen": raw.text("selection"),
+        "chosen": raw.text("selection") if "selection" in raw.columns else None,
         "p_a": raw.numbers("p_a", problems, needed=~known & known) if "p_a" in raw.columns else np.nan,
         "row": raw.rows,
     }
@@ -163,12 +163,12 @@ def read_decisions(raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled:
 def read_reports(raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled: set[str], problems: Problems) -> Reports:
     """Replies of one ``..._weight_reports.csv``."""
     nothing = pd.DataFrame()
-    if not raw.require(["explaining_model", "scenario"], problems, remedy=_REMEDY):
+    raw.require(["explaining_model", "scenario"], problems, remedy=_REMEDY)
+    if "scenario" not in raw.columns:
         return build_reports(nothing, [], scenarios, raw.file, problems)
     names, count, known = _scenario_column(raw, scenarios, spoiled, problems)
     columns = [f"report_attr{j}" for j in range(1, int(count.max(initial=1)) + 1)]
-    if not raw.require(columns, problems, remedy=_REMEDY):
-        return build_reports(nothing, [], scenarios, raw.file, problems)
+    raw.require(columns, problems, remedy=_REMEDY)
     _report_empty(raw, "explaining_model", problems)
     options = _option_columns(raw)
     columns = [name for name in raw.columns if re.fullmatch(r"report_attr[1-9]\d*", name)]
@@ -177,7 +177,7 @@ def read_reports(raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled: s
         "base_model": role.base_model,
         "preferences": role.preferences,
         "reporter": role.reporter,
-        "model": raw.text("explaining_model"),
+        "model": raw.text("explaining_model") if "explaining_model" in raw.columns else "",
         "scenario": names,
         # with the file's name: two files may hold replies of one model in one scenario
         "reply": np.array([f"{raw.file}:{row}" for row in raw.rows], dtype=object),
@@ -266,6 +266,8 @@ def _with_conditions(raw: RawTable, columns: dict[str, Any], conditions: dict[st
 
 
 def _report_empty(raw: RawTable, column: str, problems: Problems) -> None:
+    if column not in raw.columns:
+        return
     for i in np.flatnonzero(raw.text(column) == ""):
         problems.error(
             "missing-value",

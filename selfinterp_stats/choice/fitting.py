@@ -36,11 +36,11 @@ def fit_choices(
     draws: int = 4000,
     seed: int = 1,
 ) -> ChoiceFit:
-    r"""Estimate the weights that decisions reveal, for every scenario of every group.
+    """Estimate the weights that decisions reveal, for every scenario of every group.
 
-    With x = (A - B) / (high - low) of each attribute,
+    With x = (A - B) / (high - low) of each attribute, ::
 
-    .. math:: \operatorname{logit} P(\text{chose A}) = \alpha_s + \sum_a \beta_{sa} x_{sat},
+        logit P(chose A) = alpha_s + sum_a beta_sa * x_sat
 
     each scenario by itself. Under ``priors="paper"`` slopes are Normal(0, 1) and the intercept is Student-t(3, 0, 2.5)
     *at centred predictors*, which is what brms does with its default prior; the intercept reported is alpha itself.

@@ -1,6 +1,6 @@
-r"""Simple Gaussian regression under brms' default priors, solved by quadrature.
+"""Simple Gaussian regression under brms' default priors, solved by quadrature.
 
-The model is :math:`y_i \sim N(a + b (x_i - \bar x), \sigma^2)` with a flat prior on b, Student-t(3, m, s) on a and
+The model is y_i ~ N(a + b (x_i - mean(x)), sigma^2) with a flat prior on b, Student-t(3, m, s) on a and
 half-Student-t(3, 0, s) on sigma, where m is the median of y and s the larger of 2.5 and its scaled median absolute
 deviation, rounded to one decimal: what brms sets by itself. Given sigma, b is normal around least squares whatever the
 intercept, so that its posterior is a mixture of normals over one dimension and needs no Markov chain. The mixture is

@@ -165,7 +165,8 @@ def build_decisions(
 
 
 def _report_choices(entries: pd.DataFrame, file: str, problems: Problems, column: str) -> None:
-    wrong = entries[~entries["chosen"].isin(["A", "B"])]
+    # None stands in every row of a file without the column, which has been reported
+    wrong = entries[~entries["chosen"].isin(["A", "B"]) & entries["chosen"].notna()]
     for row, scenario, chosen in wrong[["row", "scenario", "chosen"]].itertuples(index=False):
         problems.error(
             "bad-choice",

@@ -18,11 +18,10 @@ Floats = NDArray[np.float64]
 
 
 def normalise_draws(slopes: Floats, context: NDArray[np.int64], scale: str = "max") -> Floats:
-    r"""Divide the slopes of each scenario by their size, in every draw.
+    """Divide the slopes of each scenario by their size, in every draw.
 
-    For scale ``max`` the size is the largest absolute slope,
-    :math:`w_{sa} = 100\,\beta_{sa} / \max_a |\beta_{sa}|`, so that one attribute stands at 100 or -100 in every draw;
-    for scale ``l2`` it is the Euclidean length, :math:`100\,\beta_{sa} / \lVert \beta_s \rVert`.
+    For scale ``max`` the size is the largest absolute slope, w_sa = 100 * beta_sa / max_a abs(beta_sa), so that one
+    attribute stands at 100 or -100 in every draw; for scale ``l2`` it is the Euclidean length of the slopes.
 
     Parameters
     ----------
