@@ -26,6 +26,7 @@ _GROUPS = 8
 _WARMUP_SWEEPS = 40
 _WARMUP_ROUNDS = 3
 _DOUBLINGS = 5
+_FEWEST_SWEEPS = 50  # in shorter chains autocorrelation cannot be seen, nor chains that never leave where they began
 _WIDTH = 3.0  # of the first interval, in standard deviations
 _MAX_STEPS_OUT = 10_000
 
@@ -69,7 +70,7 @@ def sample_slice(density: LogDensity, start: Floats, draws: int, rng: np.random.
         path = _run(density, state, factor, _WARMUP_SWEEPS, rng)
         state = path[:, -1]
         factor = _whitening(path[:, _WARMUP_SWEEPS // 2 :].reshape(-1, path.shape[2]), fallback=factor)
-    sweeps = -(-draws // _CHAINS)
+    sweeps = max(-(-draws // _CHAINS), _FEWEST_SWEEPS)
     path = np.empty((_CHAINS, 0, state.shape[1]))
     converged = False
     for _ in range(_DOUBLINGS + 1):
