@@ -2,7 +2,7 @@
 
 The model is y_i ~ N(a + b (x_i - mean(x)), sigma^2) with a flat prior on b, Student-t(3, m, s) on a and
 half-Student-t(3, 0, s) on sigma, where m is the median of y and s the larger of 2.5 and its scaled median absolute
-deviation, rounded to one decimal: what brms sets by itself. Given sigma, b is normal around least squares whatever the
+deviation, both rounded to one decimal: what brms sets by itself. Given sigma, b is normal around least squares whatever the
 intercept, so that its posterior is a mixture of normals over one dimension and needs no Markov chain. The mixture is
 symmetric around least squares with a single mode: median and mean coincide and the HDI is the central interval.
 """
@@ -86,9 +86,9 @@ def find_slope_posterior(x: Floats, y: Floats) -> SlopePosterior:
 
 def _sigma_grid(y: Floats, rss: float) -> tuple[Floats, Floats]:
     """Values of sigma and their posterior probabilities, on a grid fine where the density lives."""
-    location = float(np.median(y))
-    spread = float(np.median(np.abs(y - location))) * _MAD_FACTOR
-    scale = max(_PRIOR_SCALE, round(spread, 1))
+    median = float(np.median(y))
+    spread = float(np.median(np.abs(y - median))) * _MAD_FACTOR
+    location, scale = round(median, 1), max(_PRIOR_SCALE, round(spread, 1))
     centre = 0.5 * np.log(rss / len(y))
     wide = np.linspace(centre - 30.0, centre + 30.0, 60_001)
     density = _log_density(wide, y, rss, location, scale)
