@@ -90,7 +90,7 @@ def _sigma_grid(y: Floats, rss: float) -> tuple[Floats, Floats]:
     spread = float(np.median(np.abs(y - median))) * _MAD_FACTOR
     location, scale = round(median, 1), max(_PRIOR_SCALE, round(spread, 1))
     centre = 0.5 * np.log(rss / len(y))
-    wide = np.linspace(centre - 30.0, centre + 30.0, 60_001)
+    wide = np.linspace(centre - 30.0, centre + 30.0, 6_001)
     density = _log_density(wide, y, rss, location, scale)
     inside = np.flatnonzero(density > density.max() - _DEPTH)
     first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(wide) - 1)

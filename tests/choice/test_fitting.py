@@ -94,7 +94,7 @@ def test_against_nuts():
 
     with warnings.catch_warnings():
         # bambi 0.17 raises Pandas4Warning on pandas 3.1 for every model; pytensor 2.38 (of pymc 5.28) warns of a missing
-        # BLAS or compiler on a bare machine; nutpie 0.16 of coordinates. None of them is ours, and all leave the draws right.
+        # BLAS or compiler on a bare machine; nutpie 0.16 of coordinates. None of it touches the draws.
         warnings.simplefilter("ignore")
         import bambi
 
