@@ -66,6 +66,7 @@ def test_heavy_tails_go_to_the_exact_sampler():
 def test_twin_without_the_exact_sampler_gets_heavy_tails_wrong(monkeypatch):
     monkeypatch.setattr("selfinterp_stats.engines.laplace.pareto_k_limit", lambda proposals: np.inf)
     monkeypatch.setattr("selfinterp_stats.engines.laplace.ESS_NEEDED", 0.0)
+    monkeypatch.setattr("selfinterp_stats.engines.laplace._FEWEST_SHARE", 0.0)
     found = sample_laplace(HeavyTails(20, 6, 2.5), 2000, _rngs(20))
     far = (np.abs(found.draws) > stats.t.ppf(0.9995, 2.5)).mean()
     assert far < 0.5 * 0.001
