@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
@@ -58,8 +57,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("selfinterp: interrupted; nothing was written", err=True)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output is gone; there is nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # click's answer to a closed pipe: the reader of our output has seen enough
         return DONE
     except OSError as error:
         click.echo(f"selfinterp: error: {error}", err=True)

@@ -153,6 +153,7 @@ class Problems:
             groups.setdefault((problem.file, problem.kind), []).append(problem)
         lines: list[str] = []
         for (file, kind), members in groups.items():
+            members = sorted(members, key=lambda problem: problem.row or 0)
             shown = members if per_kind is None else members[:per_kind]
             lines += [str(p) for p in shown]
             if len(members) > len(shown):

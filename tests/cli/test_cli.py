@@ -130,6 +130,16 @@ def test_completion(capsys, shell):
     assert "_SELFINTERP_COMPLETE" in out
 
 
+def test_a_reader_that_has_seen_enough(archive_folder):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "selfinterp_stats", "check", str(archive_folder), "--all"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
 def test_a_bug_is_called_one(capsys, monkeypatch, archive_folder, tmp_path):
     def fail(*args, **kwargs):
         raise RuntimeError("unforeseen")
