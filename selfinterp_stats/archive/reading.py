@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from selfinterp_stats.archive.layout import FileRole, recognise
-from selfinterp_stats.archive.published import (
-    read_decisions,
-    read_reports,
-    read_scenarios,
-    read_targets,
-    read_units,
-)
+from selfinterp_stats.archive.contents import Contents
+from selfinterp_stats.archive.folder import read_published
+from selfinterp_stats.archive.layout import FileRole
+from selfinterp_stats.archive.stored import is_stored, read_stored
+from selfinterp_stats.archive.storing import write_stored
 from selfinterp_stats.errors import ArgumentError, SelfInterpWarning
-from selfinterp_stats.tables.decisions import Decisions, build_decisions
+from selfinterp_stats.tables.decisions import Decisions
 from selfinterp_stats.tables.problems import Problems
-from selfinterp_stats.tables.raw import RawTable, read_csv_table
-from selfinterp_stats.tables.reports import Reports, build_reports
-from selfinterp_stats.tables.scenarios import Scenarios, build_scenarios
-from selfinterp_stats.tables.targets import Targets, build_targets
+from selfinterp_stats.tables.reports import Reports
+from selfinterp_stats.tables.scenarios import Scenarios
+from selfinterp_stats.tables.targets import Targets
 
 __all__ = ["Archive", "check_archive", "read_archive"]
 
@@ -34,12 +26,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Archive:
-    """A validated folder of trials.
+    """Validated trials: the tables of a folder, or tables made in memory.
 
     Attributes
     ----------
-    path : pathlib.Path
-        The folder.
+    path : pathlib.Path or None
+        The folder; None for an archive that was made in memory.
     scenarios : Scenarios
     decisions : Decisions
     reports : Reports
@@ -48,28 +40,75 @@ class Archive:
     problems : Problems
         The warnings found on reading.
     files : tuple of (FileRole, str)
-        The files read, with the SHA-256 of each, sorted by name.
+        The files read, with the SHA-256 of each, sorted by name; none for an archive that was made in memory.
     """
 
-    path: Path
+    path: Path | None
     scenarios: Scenarios
     decisions: Decisions
     reports: Reports
     targets: Targets
     problems: Problems
-    files: tuple[tuple[FileRole, str], ...]
+    files: tuple[tuple[FileRole, str], ...] = ()
+
+    def write(self, path: str | Path) -> Path:
+        """Write the tables to a new folder that ``read_archive`` reads back exactly as they are.
+
+        The folder holds a Parquet file for each table and a ``manifest.json``; the same tables give the same bytes.
+        Everything is written to a folder beside `path`, read back and compared, and takes its name at the end, so that
+        `path` is never half written. The findings in ``problems`` are not written: reading finds them again.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            Folder to make.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
+
+        Raises
+        ------
+        ArgumentError
+            If `path` exists or cannot be written, or if a table would not be read back as it is: with other columns than
+            it should have, or a condition that is neither text nor whole numbers, floats, booleans or times.
+        DataError
+            If the tables would not pass the checks of ``read_archive``.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> from selfinterp_stats import Problems, make_decisions, make_reports, make_scenarios, make_targets
+        >>> flat = {"scenario": "flat", "attribute": ["rent", "distance"]}
+        >>> scenarios = make_scenarios(pd.DataFrame({**flat, "low": [400, 0], "high": [1600, 12]}))
+        >>> archive = Archive(
+        ...     path=None,
+        ...     scenarios=scenarios,
+        ...     decisions=make_decisions(
+        ...         pd.DataFrame({**flat, "trial": 1, "a": [900, 3], "b": [650, 9], "chosen": "B"}), scenarios),
+        ...     reports=make_reports(pd.DataFrame({**flat, "reply": 1, "report": [-100, -35]}), scenarios),
+        ...     targets=make_targets(pd.DataFrame({**flat, "target": [-100, -40]}), scenarios),
+        ...     problems=Problems(),
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sorted(file.name for file in archive.write(f"{folder}/flat").iterdir())
+        ['decisions.parquet', 'manifest.json', 'reports.parquet', 'scenarios.parquet', 'targets.parquet']
+        """
+        return write_stored(Contents(self.scenarios, self.decisions, self.reports, self.targets), path)
 
 
 def read_archive(path: str | Path, *, strict: bool = False) -> Archive:
     """Read the archived trials in a folder.
 
     The published layout is taken as it is, with extra columns (kept as conditions), with other model names, and with any
-    file but ``scenarios.csv`` missing.
+    file but ``scenarios.csv`` missing. A folder that ``Archive.write`` made is told by its ``manifest.json``.
 
     Parameters
     ----------
     path : str or pathlib.Path
-        The folder that holds ``scenarios.csv``.
+        The folder that holds ``scenarios.csv``, or that ``Archive.write`` made.
     strict : bool
         Whether warnings are raised to errors.
 
@@ -101,7 +140,7 @@ def read_archive(path: str | Path, *, strict: bool = False) -> Archive:
         kinds = archive.problems.counts().groupby("kind")["count"].sum()
         listed = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
         warnings.warn(
-            f"{archive.path.name}: {int(kinds.sum())} findings ({listed}); see archive.problems",
+            f"{Path(path).name}: {int(kinds.sum())} findings ({listed}); see archive.problems",
             SelfInterpWarning,
             stacklevel=2,
         )
@@ -114,7 +153,7 @@ def check_archive(path: str | Path) -> Problems:
     Parameters
     ----------
     path : str or pathlib.Path
-        The folder that holds ``scenarios.csv``.
+        The folder that holds ``scenarios.csv``, or that ``Archive.write`` made.
 
     Returns
     -------
@@ -140,34 +179,15 @@ def _read(path: str | Path) -> Archive:
             remedy="check the path",
         )
     problems = Problems()
-    roles = _list_files(folder, problems)
-    tables = {role.name: read_csv_table(folder / role.name, problems) for role in roles if role.content in _CSV_CONTENTS}
-    scenarios, spoiled = _scenarios(folder, roles, tables, problems)
-    targets = build_targets(pd.DataFrame(), scenarios, "instilled_weights.csv", problems)
-    decisions: list[Decisions] = []
-    reports: list[Reports] = []
-    for role in roles:
-        raw = tables.get(role.name)
-        if raw is None or (scenarios.n_slots == 0 and not spoiled):
-            continue
-        if role.content == "targets":
-            targets = read_targets(raw, scenarios, spoiled, problems)
-        elif role.content == "decisions":
-            decisions.append(read_decisions(raw, role, scenarios, spoiled, problems))
-        elif role.content == "reports":
-            reports.append(read_reports(raw, role, scenarios, spoiled, problems))
+    contents = read_stored(folder, problems) if is_stored(folder) else read_published(folder, problems)
     archive = Archive(
         path=folder,
-        scenarios=scenarios,
-        decisions=_join_decisions(decisions, scenarios, problems),
-        reports=_join_reports(reports, scenarios, problems),
-        targets=targets,
+        scenarios=contents.scenarios,
+        decisions=contents.decisions,
+        reports=contents.reports,
+        targets=contents.targets,
         problems=problems,
-        files=tuple(
-            (role, _sha256(folder / role.name))
-            for role in roles
-            if role.content in _READ_CONTENTS and ("unreadable-file", role.name) not in {(p.kind, p.file) for p in problems}
-        ),
+        files=contents.files,
     )
     if not problems.errors:
         _warn_gaps(archive)
@@ -175,82 +195,17 @@ def _read(path: str | Path) -> Archive:
     return archive
 
 
-_CSV_CONTENTS = ("scenarios", "targets", "decisions", "reports")
-_READ_CONTENTS = (*_CSV_CONTENTS, "units")
-
-
-def _list_files(folder: Path, problems: Problems) -> list[FileRole]:
-    roles = []
-    try:
-        paths = sorted(folder.iterdir(), key=lambda p: p.name)
-    except OSError as error:
-        raise ArgumentError(
-            "archive", expected="a folder that can be read", got=str(error), remedy="check its permissions"
-        ) from error
-    for path in paths:
-        if path.name.startswith("."):  # left there by an operating system or editor, not by an experiment
-            continue
-        printable = path.name.encode("utf-8", "replace").decode("utf-8")
-        readable = path.is_file() and printable == path.name
-        role = recognise(path.name) if readable else FileRole(printable, "unknown")
-        if role.content == "unknown":
-            problems.warn(
-                "unrecognised-file",
-                printable,
-                found="a folder" if path.is_dir() else "a name that the layout does not know",
-                expected="scenarios.csv, instilled_weights.csv, <model>_..._selections.csv, <model>_..._weight_reports.csv",
-                remedy="it is not read; rename it if it holds trials",
-            )
-        roles.append(role)
-    return roles
-
-
-def _scenarios(
-    folder: Path, roles: Sequence[FileRole], tables: dict[str, RawTable | None], problems: Problems
-) -> tuple[Scenarios, set[str]]:
-    names = {role.name for role in roles if role.content != "unknown"}
-    if "scenarios.csv" not in names:
-        problems.error(
-            "missing-file",
-            "scenarios.csv",
-            found=f"no such file in {folder.name}",
-            expected="the file that declares the scenarios, their attributes and ranges",
-            remedy="point to the folder that holds it, or copy it there",
-        )
-    units_file = "candidate_scenarios.json"
-    units = read_units(folder / units_file, problems) if units_file in names else {}
-    raw = tables.get("scenarios.csv")
-    if raw is None:
-        return build_scenarios(pd.DataFrame(), "scenarios.csv", problems)
-    return read_scenarios(raw, units, problems)
-
-
-def _join_decisions(parts: Sequence[Decisions], scenarios: Scenarios, problems: Problems) -> Decisions:
-    filled = [part for part in parts if len(part)]
-    if not filled:
-        return build_decisions(pd.DataFrame(), [], scenarios, "", problems)
-    conditions = tuple(dict.fromkeys(name for part in filled for name in part.conditions))
-    return Decisions(pd.concat([part.frame for part in filled], ignore_index=True), conditions)
-
-
-def _join_reports(parts: Sequence[Reports], scenarios: Scenarios, problems: Problems) -> Reports:
-    filled = [part for part in parts if len(part)]
-    if not filled:
-        return build_reports(pd.DataFrame(), [], scenarios, "", problems)
-    conditions = tuple(dict.fromkeys(name for part in filled for name in part.conditions))
-    return Reports(pd.concat([part.frame for part in filled], ignore_index=True), conditions)
-
-
 def _warn_gaps(archive: Archive) -> None:
     """Warn of scenarios without trials, of reports without decisions, and the reverse."""
     problems = archive.problems
+    declaring = next((role.name for role, _ in archive.files if role.content == "scenarios"), "scenarios.csv")
     decided = archive.decisions.frame[["base_model", "preferences", "scenario"]].drop_duplicates()
     reported = archive.reports.frame[["base_model", "preferences", "reporter", "scenario"]].drop_duplicates()
     idle = set(archive.scenarios.names) - set(decided["scenario"])
     for name in sorted(idle):
         problems.warn(
             "no-trials",
-            "scenarios.csv",
+            declaring,
             found=f"{name!r} declared and no trial of it",
             expected="trials of every scenario",
             remedy="nothing is reported for it",
@@ -288,8 +243,3 @@ def _warn_gaps(archive: Archive) -> None:
             expected="both",
             remedy="weights are reported, correlations with reports are not",
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
