@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from selfinterp_stats._version import __version__
 
 if TYPE_CHECKING:
-    from selfinterp_stats.archive import Archive, check_archive, read_archive
+    from selfinterp_stats.agents import Experiment, simulate_experiment
+    from selfinterp_stats.archive import Archive, check_archive, fetch_archive, read_archive
     from selfinterp_stats.choice import (
         PAPER_PRIORS,
         ChoiceFit,
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from selfinterp_stats.errors import ArgumentError, SelfInterpError, SelfInterpWarning
     from selfinterp_stats.plots import plot_correlations, plot_used_against_reported
     from selfinterp_stats.report import Reanalysis, reanalyze, write_reanalysis
+    from selfinterp_stats.scenarios import (
+        OptionPairs,
+        add_characters,
+        draw_option_pairs,
+        draw_targets,
+        list_topics,
+        load_characters,
+        load_scenarios,
+    )
     from selfinterp_stats.summaries import find_hdi
     from selfinterp_stats.tables import (
         DataError,
@@ -42,7 +52,8 @@ if TYPE_CHECKING:
     from selfinterp_stats.weights import Weights, make_weights, normalise_draws
 
 _HOMES = {
-    "archive": ("Archive", "check_archive", "read_archive"),
+    "agents": ("Experiment", "simulate_experiment"),
+    "archive": ("Archive", "check_archive", "fetch_archive", "read_archive"),
     "choice": (
         "PAPER_PRIORS",
         "ChoiceFit",
@@ -57,6 +68,15 @@ _HOMES = {
     "errors": ("ArgumentError", "SelfInterpError", "SelfInterpWarning"),
     "plots": ("plot_correlations", "plot_used_against_reported"),
     "report": ("Reanalysis", "reanalyze", "write_reanalysis"),
+    "scenarios": (
+        "OptionPairs",
+        "add_characters",
+        "draw_option_pairs",
+        "draw_targets",
+        "list_topics",
+        "load_characters",
+        "load_scenarios",
+    ),
     "summaries": ("find_hdi",),
     "tables": (
         "DataError",
@@ -85,7 +105,9 @@ __all__ = [
     "Correlations",
     "DataError",
     "Decisions",
+    "Experiment",
     "Normal",
+    "OptionPairs",
     "Problem",
     "Problems",
     "Reanalysis",
@@ -97,10 +119,17 @@ __all__ = [
     "Targets",
     "Weights",
     "__version__",
+    "add_characters",
     "check_archive",
     "correlate",
+    "draw_option_pairs",
+    "draw_targets",
+    "fetch_archive",
     "find_hdi",
     "fit_choices",
+    "list_topics",
+    "load_characters",
+    "load_scenarios",
     "make_decisions",
     "make_reports",
     "make_scenarios",
@@ -112,6 +141,7 @@ __all__ = [
     "read_archive",
     "read_fit",
     "reanalyze",
+    "simulate_experiment",
     "write_reanalysis",
 ]
 

@@ -19,7 +19,7 @@ from selfinterp_stats.errors import SelfInterpWarning
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_command", "completion_command", "reanalyze_command"]
+__all__ = ["check_command", "completion_command", "demo_command", "reanalyze_command"]
 
 _STEPS = 6
 _PER_KIND = 3  # warnings shown of one kind in one file; all are counted
@@ -60,11 +60,7 @@ def reanalyze_command(
         warnings.simplefilter("always", SelfInterpWarning)
         result = reanalyze(archive, draws=draws, seed=seed, strict=strict, progress=steps.begin)
         steps.begin("writing tables, draws and figures")
-        run = {
-            "seconds": round(time.perf_counter() - started, 3),
-            "threads": os.environ.get("NUMBA_NUM_THREADS", "all"),
-        }
-        write_reanalysis(result, out, force=force, run=run)
+        write_reanalysis(result, out, force=force, run=_describe_run(started))
         steps.begin(f"done in {time.perf_counter() - started:.1f} s")
     if not quiet:
         if result.archive.problems.warnings:
@@ -77,6 +73,34 @@ def reanalyze_command(
     elif not quiet:
         click.echo(describe_reanalysis(result))
         click.echo(f"Everything is in {out}.")
+
+
+@click.command("demo", epilog="Examples:\n\n  selfinterp demo\n\n  selfinterp demo --out demo --force --seed 7")
+@click.option("--out", default="demo", show_default=True, type=click.Path(path_type=Path), help="Folder to make.")
+@click.option("--draws", default=4000, show_default=True, help="Posterior draws for each scenario (100 or more).")
+@click.option("--seed", default=1, show_default=True, help="Seed of the simulation and of the analysis.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--force", is_flag=True, help="Replace OUT if it holds an earlier demo or reanalysis and nothing else.")
+def demo_command(out: Path, draws: int, seed: int, quiet: bool, force: bool) -> None:
+    """Simulate an experiment of the published study's size, analyse it, and print estimates beside the truth.
+
+    Writes the folder OUT as `reanalyze` does, with the simulated trials in OUT/archive and the truth in truth.csv,
+    true_weights.csv and true_reports.csv; estimates_and_truth.csv has the table that is printed.
+    """
+    from selfinterp_stats.demo import describe_demo, run_demo
+    from selfinterp_stats.report import write_reanalysis
+    from selfinterp_stats.report.folder import check_target
+
+    started = time.perf_counter()
+    check_target(Path(os.path.abspath(out)), force)
+    with Steps(_STEPS, quiet=quiet) as steps:
+        demo = run_demo(draws=draws, seed=seed, progress=steps.begin)
+        steps.begin("writing trials, truth, tables, draws and figures")
+        write_reanalysis(demo.result, out, force=force, run=_describe_run(started), add=demo.write_truth)
+        steps.begin(f"done in {time.perf_counter() - started:.1f} s")
+    if not quiet:
+        click.echo(describe_demo(demo))
+        click.echo(f"Everything is in {out}; the trials alone are in {out / 'archive'}.")
 
 
 @click.command("check", epilog="Examples:\n\n  selfinterp check plunkett-2025\n\n  selfinterp check my-trials --strict")
@@ -115,6 +139,13 @@ def completion_command(context: click.Context, shell: str) -> None:
     if generator is None:  # pragma: no cover - click knows all three
         raise click.UsageError(f"no completion for {shell}")
     click.echo(generator(context.find_root().command, {}, "selfinterp", "_SELFINTERP_COMPLETE").source())
+
+
+def _describe_run(started: float) -> dict[str, object]:
+    return {
+        "seconds": round(time.perf_counter() - started, 3),
+        "threads": os.environ.get("NUMBA_NUM_THREADS", "all"),
+    }
 
 
 def _summarise_findings(counts: pd.DataFrame) -> str:

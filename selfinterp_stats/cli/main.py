@@ -11,7 +11,8 @@ from types import FrameType
 import click
 
 from selfinterp_stats._version import __version__
-from selfinterp_stats.cli.commands import check_command, completion_command, reanalyze_command
+from selfinterp_stats.cli.commands import check_command, completion_command, demo_command, reanalyze_command
+from selfinterp_stats.cli.fetching import fetch_command
 from selfinterp_stats.errors import SelfInterpError
 
 __all__ = ["main"]
@@ -21,7 +22,8 @@ DONE, BUG, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Examples:\n\n  selfinterp check plunkett-2025\n\n  selfinterp reanalyze plunkett-2025 --out results",
+    epilog="Examples:\n\n  selfinterp demo\n\n  selfinterp fetch plunkett-2025\n\n  selfinterp check plunkett-2025\n\n"
+    "  selfinterp reanalyze plunkett-2025 --out results",
 )
 @click.version_option(__version__, prog_name="selfinterp")
 def cli() -> None:
@@ -33,6 +35,8 @@ def cli() -> None:
     """
 
 
+cli.add_command(demo_command)
+cli.add_command(fetch_command)
 cli.add_command(reanalyze_command)
 cli.add_command(check_command)
 cli.add_command(completion_command)

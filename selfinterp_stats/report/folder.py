@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -43,6 +43,7 @@ def write_reanalysis(
     *,
     force: bool = False,
     run: Mapping[str, Any] | None = None,
+    add: Callable[[Path], None] | None = None,
 ) -> Path:
     """Write a reanalysis to a new folder.
 
@@ -58,6 +59,8 @@ def write_reanalysis(
         Whether to replace a folder that holds an earlier reanalysis and nothing else.
     run : mapping, optional
         Further entries for the manifest's ``run``: what may differ between runs of the same analysis.
+    add : callable, optional
+        Called with the folder while it is being written, to put further files into it; the manifest lists them.
 
     Returns
     -------
@@ -76,6 +79,8 @@ def write_reanalysis(
         _write_tables(result, folder)
         result.fit.to_netcdf(folder / "posterior.nc", dtype="float32")
         _write_figures(result, folder / "figures")
+        if add is not None:
+            add(folder)
         _write_manifest(result, folder, {"seconds_writing": round(time.time() - started, 3), **(run or {})})
     return target
 
@@ -219,7 +224,7 @@ def _write_manifest(result: Reanalysis, folder: Path, run: Mapping[str, Any]) ->
         "run": {
             "finished": pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds"),
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-            "archive": str(result.archive.path),
+            "archive": None if result.archive.path is None else str(result.archive.path),
             **run,
         },
     }

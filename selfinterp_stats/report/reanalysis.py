@@ -109,7 +109,7 @@ class Reanalysis:
 
 
 def reanalyze(
-    path: str | Path,
+    source: str | Path | Archive,
     *,
     draws: int = 4000,
     seed: int = 1,
@@ -120,8 +120,8 @@ def reanalyze(
 
     Parameters
     ----------
-    path : str or pathlib.Path
-        Folder with ``scenarios.csv`` and the trials.
+    source : str, pathlib.Path or Archive
+        Folder with the trials, or an archive that has been read or simulated.
     draws, seed : int
         Draws for each scenario and correlation, and what makes them repeatable.
     strict : bool
@@ -156,12 +156,7 @@ def reanalyze(
         if progress is not None:
             progress(step)
 
-    say("reading the archive")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", SelfInterpWarning)
-        archive = read_archive(path, strict=strict)
-    for warning in caught:  # again, so that they point to the caller
-        warnings.warn(warning.message, warning.category, stacklevel=2)
+    archive = _take_archive(source, strict, say)
     say(f"fitting {len(archive.decisions):,} decisions")
     fit = fit_choices(archive.decisions, archive.scenarios, draws=draws, seed=seed)
     say(f"summarising {len(fit.slopes):,} weights")
@@ -170,3 +165,16 @@ def reanalyze(
     correlations = correlate(fit, archive.reports, draws=draws, seed=seed)
     instillation = correlate(fit, archive.targets, draws=draws, seed=seed).select(preferences="instilled")
     return Reanalysis(archive, fit, weights, correlations, instillation)
+
+
+def _take_archive(source: str | Path | Archive, strict: bool, say: Progress) -> Archive:
+    if isinstance(source, Archive):
+        source.problems.raise_errors(strict=strict)
+        return source
+    say("reading the archive")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SelfInterpWarning)
+        archive = read_archive(source, strict=strict)
+    for warning in caught:  # again, so that they point to the caller
+        warnings.warn(warning.message, warning.category, stacklevel=3)
+    return archive

@@ -9,7 +9,7 @@ import pandas as pd
 
 from selfinterp_stats.report.reanalysis import Reanalysis
 
-__all__ = ["describe_reanalysis", "encode_reanalysis"]
+__all__ = ["align_columns", "describe_reanalysis", "encode_reanalysis"]
 
 
 def describe_reanalysis(result: Reanalysis) -> str:
@@ -34,7 +34,7 @@ def describe_reanalysis(result: Reanalysis) -> str:
                 ],
             }
         )
-        lines += ["Used against reported weights", _align(shown)]
+        lines += ["Used against reported weights", align_columns(shown)]
     else:
         lines.append("No reports to correlate with.")
     for _, row in result.instillation_table().iterrows():
@@ -80,7 +80,8 @@ def _interval(low: float, high: float) -> str:
     return "" if math.isnan(low) else f"[{low:.2f}, {high:.2f}]"
 
 
-def _align(frame: pd.DataFrame) -> str:
+def align_columns(frame: pd.DataFrame) -> str:
+    """A table of text, columns flush left."""
     columns = [[name, *frame[name].astype(str)] for name in frame.columns]
     widths = [max(map(len, column)) for column in columns]
     rows = zip(*columns, strict=True)
