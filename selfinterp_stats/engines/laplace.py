@@ -1,4 +1,4 @@
-"""Importance sampling around the modes, checked problem by problem, with an exact sampler where it falls short.
+"""Importance sampling around the modes, checked problem by problem, with an exact sampler as the last resort.
 
 Proposals are multivariate Student-t at the mode with the inverse curvature as scale: their tails are heavier than those
 of a posterior with normal priors, so that its importance weights are bounded. Pareto k-hat and the effective size judge the
@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
+from selfinterp_stats.engines.adaptive import Adapted, FirstRound, adapt
 from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, pareto_k_limit
-from selfinterp_stats.engines.newton import find_modes
+from selfinterp_stats.engines.newton import Modes, find_modes
 from selfinterp_stats.engines.protocol import EngineDraws, Floats, LogDensity
 from selfinterp_stats.engines.slice import ESS_NEEDED, sample_slice
 
@@ -31,9 +33,11 @@ _PROPOSAL_DF = 10.0
 _FEWEST_PROPOSALS = 2_000
 # Estimates of k-hat scatter around their limit, and runs that pass by luck are those that missed the tail: with answers on
 # one side only their upper bounds for the intercept were short by two posterior sds. So a k-hat well above that of a normal
-# posterior (which is below 0.1) goes to the exact sampler, too, if the effective size is under half of a normal's.
+# posterior (which is below 0.1) is not trusted, either, if the effective size is under half of a normal's.
 _FEWEST_SHARE = 0.5
 _DOUBTFUL_K = 0.3
+# Adapted proposals that fit have a k-hat around zero and keep half of their number or more; others may have missed a tail.
+_ADAPTED_SHARE = 0.4
 _BATCH_VALUES = 2**18  # proposals held at a time, about what fits a processor's cache
 
 
@@ -41,6 +45,7 @@ _BATCH_VALUES = 2**18  # proposals held at a time, about what fits a processor's
 class _Weighted:
     """Proposals of a batch and their normalised weights."""
 
+    modes: Modes
     standard: Floats  # (B, P, D), the proposals in coordinates where the scale matrix is the identity
     radius: Floats  # (B, P), their squared length
     points: Floats  # (B, P, D)
@@ -65,8 +70,9 @@ def sample_laplace(density: LogDensity, draws: int, rngs: Sequence[np.random.Gen
     -------
     EngineDraws
         Draws and diagnostics. A problem whose k-hat reaches min(1 - 1/log10(P), 0.7) for P proposals, or whose effective
-        size is under 400, comes from the exact sampler; so does one whose k-hat is at least 0.3 while its effective size is
-        under half of what a normal posterior would give.
+        size is under 400, is sampled again with adapted proposals; so is one whose k-hat is at least 0.3 while its
+        effective size is under half of what a normal posterior would give. If these have a k-hat of 0.3 or more, or an
+        effective size under 400 or under 0.4 P, the problem goes to the exact sampler.
     """
     n_problems, n_dimensions = density.shape
     size = max(1, _BATCH_VALUES // (max(draws, _FEWEST_PROPOSALS) * n_dimensions))
@@ -88,19 +94,41 @@ def sample_laplace(density: LogDensity, draws: int, rngs: Sequence[np.random.Gen
 def _sample_batch(density: LogDensity, draws: int, rngs: Sequence[np.random.Generator]) -> EngineDraws:
     proposals = max(draws, _FEWEST_PROPOSALS)
     weighted = _weigh(density, proposals, rngs)
-    stored = np.stack([_resample(weighted, b, draws, rng) for b, rng in enumerate(rngs)])
+    stored = np.stack([weighted.points[b, _choose(weighted.weights[b], draws, rng)] for b, rng in enumerate(rngs)])
     mcse = _standard_errors(weighted, stored)
     ess = weighted.ess.copy()
     r_hat = np.full(len(rngs), np.nan)
     exact = ~(weighted.k_hat < pareto_k_limit(proposals))
     share = weighted.ess / (normal_efficiency(density.shape[1]) * proposals)
     exact |= (weighted.ess < ESS_NEEDED) | ((share < _FEWEST_SHARE) & (weighted.k_hat >= _DOUBTFUL_K))
+    k_hat = weighted.k_hat.copy()
     converged = np.ones(len(rngs), dtype=bool)
     for b in np.flatnonzero(exact).tolist():
-        chains = sample_slice(density.select([b]), stored[b], draws, rngs[b])
-        stored[b], mcse[b] = chains.draws, chains.mcse
-        ess[b], r_hat[b], converged[b] = chains.ess, chains.r_hat, chains.converged
-    return EngineDraws(stored, weighted.k_hat, ess, mcse, exact, r_hat, converged)
+        problem = density.select([b])
+        adapted = _adapt(problem, weighted, b, proposals, rngs[b])
+        k_hat[b], ess[b] = adapted.k_hat, adapted.ess
+        exact[b] = not (adapted.k_hat < _DOUBTFUL_K and adapted.ess >= max(ESS_NEEDED, _ADAPTED_SHARE * proposals))
+        stored[b] = adapted.points[_choose(adapted.weights, draws, rngs[b])]
+        mcse[b] = _plain_standard_errors(adapted, stored[b])
+        if exact[b]:
+            chains = sample_slice(problem, stored[b], draws, rngs[b])
+            stored[b], mcse[b] = chains.draws, chains.mcse
+            ess[b], r_hat[b], converged[b] = chains.ess, chains.r_hat, chains.converged
+    return EngineDraws(stored, k_hat, ess, mcse, exact, r_hat, converged)
+
+
+def _adapt(problem: LogDensity, weighted: _Weighted, b: int, proposals: int, rng: np.random.Generator) -> Adapted:
+    start = FirstRound(
+        weighted.modes.location[b], weighted.modes.factor[b], weighted.standard[b], weighted.weights[b], _PROPOSAL_DF
+    )
+    return adapt(problem, start, proposals, rng)
+
+
+def _plain_standard_errors(adapted: Adapted, stored: Floats) -> Floats:
+    """Monte-Carlo standard errors of the stored draws' means, (D,), for proposals that were not shifted."""
+    centred = adapted.points - adapted.weights @ adapted.points
+    importance = np.square(adapted.weights[:, None] * centred).sum(axis=0)
+    return np.asarray(np.sqrt(importance + 0.25 * stored.var(axis=0) / len(stored)))
 
 
 @cache
@@ -140,15 +168,15 @@ def _weigh(density: LogDensity, proposals: int, rngs: Sequence[np.random.Generat
     weights = np.exp(log_weights)
     weights /= weights.sum(axis=1, keepdims=True)
     k_hat = np.array([pareto_k(row) for row in log_weights])
-    return _Weighted(standard, radius, points, weights, k_hat, effective_size(weights))
+    return _Weighted(modes, standard, radius, points, weights, k_hat, effective_size(weights))
 
 
-def _resample(weighted: _Weighted, b: int, draws: int, rng: np.random.Generator) -> Floats:
-    edges = np.cumsum(weighted.weights[b])
+def _choose(weights: Floats, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Proposals to store, by systematic resampling; shuffled."""
+    edges = np.cumsum(weights)
     positions = (rng.random() + np.arange(draws)) / draws * edges[-1]
     chosen = np.searchsorted(edges, positions, side="right")
-    chosen = np.minimum(chosen, len(edges) - 1)
-    return np.asarray(weighted.points[b, rng.permutation(chosen)])
+    return rng.permutation(np.minimum(chosen, len(edges) - 1))
 
 
 def _standard_errors(weighted: _Weighted, stored: Floats) -> Floats:

@@ -69,13 +69,14 @@ def test_against_quadrature(name):
     assert np.abs(table["sd"].to_numpy() / sd - 1)[slopes].max() < 6 / np.sqrt(2 * ess)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(10))
 def test_intercept_with_one_answer_only(seed):
     """Its tail is the prior's. Importance sampling that passes its checks by luck misses it; every seed has to be right."""
     x, chosen = CASES["one answer only"]
     scenarios = unit_scenarios([2])
     fit = fit_choices(unit_decisions(scenarios, [x], [chosen]), scenarios, draws=4000, seed=seed)
-    assert fit.contexts["sampler"].tolist() == ["slice"]
+    ess = fit.contexts["ess"].iloc[0]
+    assert ess >= 400
     grid = np.linspace(-5, 400, 4_001)
     nodes = stats.norm.ppf((np.arange(60) + 0.5) / 60)
     b1, b2 = np.meshgrid(nodes, nodes)
@@ -88,7 +89,7 @@ def test_intercept_with_one_answer_only(seed):
     centred = fit.intercept_draws[0] + (x.mean(axis=0) @ fit.slope_draws)
     for p in (0.1, 0.5, 0.9, 0.97):
         exact = grid[np.searchsorted(cdf, p)]
-        assert (centred < exact).mean() == pytest.approx(p, abs=4.5 * np.sqrt(p * (1 - p) / 400))
+        assert (centred < exact).mean() == pytest.approx(p, abs=4.5 * np.sqrt(p * (1 - p) / ess))
 
 
 def test_against_nuts():
@@ -195,6 +196,7 @@ def test_wide_priors_and_separation():
 
 
 def test_unconverged_scenarios_are_named(monkeypatch):
+    monkeypatch.setattr("selfinterp_stats.engines.laplace._ADAPTED_SHARE", 2.0)  # nothing passes
     monkeypatch.setattr("selfinterp_stats.engines.slice._DOUBLINGS", 0)
     monkeypatch.setattr("selfinterp_stats.engines.slice._R_HAT_LIMIT", 0.5)
     x, chosen = CASES["separated"]
