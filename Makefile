@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 .PHONY: help demo test check docs clean
 
 help:
-	@echo "make demo   write a small archive of simulated trials and re-analyse it (results in demo/)"
+	@echo "make demo   simulate an experiment, analyse it, show estimates beside the truth (results in demo/)"
 	@echo "make test   run the tests"
 	@echo "make check  lint, types, direction of imports"
 	@echo "make docs   build the pages (docs/_build/html)"
@@ -35,11 +35,10 @@ $(VENV)/docs.done: $(VENV)/base.done
 	@touch $@
 
 demo: $(VENV)/base.done
-	$(BIN)/python tests/helpers/experiments.py demo/archive
-	$(BIN)/selfinterp reanalyze demo/archive --out demo/results --force
+	$(BIN)/selfinterp demo --out demo --force
 
 test: $(VENV)/test.done
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
 
 check: $(VENV)/check.done
 	$(BIN)/ruff check .

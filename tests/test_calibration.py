@@ -1,119 +1,133 @@
-"""Calibration of the choice model on agents drawn from its prior, and twins that the same checks catch.
+"""Calibration of our choice model on agents drawn from its prior, and twins that the same checks catch.
 
-Simulation-based calibration (Talts, Betancourt, Simpson, Vehtari and Gelman, 2018, arXiv 1804.06788): if parameters come
-from the prior, their ranks among posterior draws are uniform. The agents are drawn here, not by the package.
+Two thousand fixed seeds, each a scenario of its own; checks fail at p < 1e-4. The agents share no code with the model.
 """
 
 import numpy as np
 import pytest
-from helpers.tables import unit_decisions, unit_scenarios
 from scipy import stats
 
-from selfinterp_stats import ChoicePriors, Normal, fit_choices, normalise_draws
+from selfinterp_stats import ChoicePriors, Normal, fit_choices
+from selfinterp_stats.testing import assert_calibrated
+from selfinterp_stats.testing.calibration import _check_ranks, _rank
 
-N_SCENARIOS, N_TRIALS, N_ATTRIBUTES = 800, 30, 4
-THINNED = 199  # draws that ranks are taken among
+N_SEEDS, N_TRIALS, N_ATTRIBUTES = 2000, 30, 4
+
+
+def paper_prior(differences, rng):
+    """The prior in force, written out once more: the intercept's is at centred predictors."""
+    slopes = rng.standard_normal(differences.shape[1])
+    centred = 2.5 * rng.standard_t(3)
+    return centred - differences.mean(axis=0) @ slopes, slopes
+
+
+class Recorder:
+    """The prior, remembering what it drew."""
+
+    def __init__(self):
+        self.slopes, self.intercepts = [], []
+
+    def __call__(self, differences, rng):
+        intercept, slopes = paper_prior(differences, rng)
+        self.intercepts.append(intercept)
+        self.slopes.append(slopes)
+        return intercept, slopes
 
 
 @pytest.fixture(scope="module")
-def simulated():
-    """Scenarios with slopes and intercepts from the paper's priors: (scenarios, decisions, intercepts, slopes)."""
-    rng = np.random.default_rng(20)
-    scenarios = unit_scenarios([N_ATTRIBUTES] * N_SCENARIOS)
-    slopes = rng.standard_normal((N_SCENARIOS, N_ATTRIBUTES))
-    centred = 2.5 * rng.standard_t(3, N_SCENARIOS)  # at centred predictors
-    x, chosen, intercepts = [], [], []
-    for s in range(N_SCENARIOS):
-        x.append(rng.uniform(-1, 1, (N_TRIALS, N_ATTRIBUTES)))
-        intercepts.append(centred[s] - x[s].mean(axis=0) @ slopes[s])
-        log_odds = intercepts[s] + x[s] @ slopes[s]
-        chosen.append(rng.random(N_TRIALS) < 1 / (1 + np.exp(-log_odds)))
-    return scenarios, unit_decisions(scenarios, x, chosen), np.array(intercepts), slopes
+def run():
+    """(fit, true slopes, true intercepts, calibration) for all seeds."""
+    recorder, kept = Recorder(), []
+
+    def estimate(decisions, scenarios):
+        kept.append(fit_choices(decisions, scenarios, draws=1000, seed=1))
+        return kept[0].draws["slope"]
+
+    settings = {"n_scenarios": N_SEEDS, "n_trials": N_TRIALS, "n_attributes": N_ATTRIBUTES, "probs": (0.5, 0.9, 0.95)}
+    calibration = assert_calibrated(estimate, prior=recorder, **settings)
+    return kept[0], np.array(recorder.slopes), np.array(recorder.intercepts), calibration
 
 
-@pytest.fixture(scope="module")
-def calibrated(simulated):
-    scenarios, decisions, _, _ = simulated
-    return fit_choices(decisions, scenarios, draws=1000, seed=1)
+def test_ranks_are_uniform_and_equal_tailed_intervals_cover(run):
+    _, _, _, calibration = run
+    assert calibration.checks["p_value"].min() > 1e-4
+    assert len(calibration.ranks) == N_SEEDS
+    assert calibration.scale == pytest.approx(1, abs=0.06)
+    assert calibration.pull == pytest.approx(1, abs=0.06)
 
 
-def _ranks(draws, truth):
-    """Ranks of the truth among thinned draws, ties broken at random; 0 .. THINNED."""
+@pytest.mark.parametrize("prob", [0.5, 0.9, 0.95])
+def test_highest_density_intervals_cover(run, prob):
+    fit, slopes, intercepts, _ = run
+    table = fit.summary(prob=prob)
+    for slot, truth in ((0, intercepts), (1, slopes[:, 0]), (N_ATTRIBUTES, slopes[:, -1])):
+        part = table[table["slot"] == slot]
+        hits = int(((part["hdi_low"].to_numpy() < truth) & (truth < part["hdi_high"].to_numpy())).sum())
+        assert stats.binomtest(hits, N_SEEDS, prob).pvalue > 1e-4, (slot, hits / N_SEEDS)
+
+
+def test_intercepts_are_ranked_uniformly(run):
+    fit, _, intercepts, _ = run
     rng = np.random.default_rng(3)
-    part = draws[:, :: draws.shape[1] // THINNED][:, :THINNED]
-    below, equal = (part < truth[:, None]).sum(axis=1), (part == truth[:, None]).sum(axis=1)
-    return below + rng.integers(0, equal + 1)
+    ranks = np.array([_rank(d, t, rng) for d, t in zip(fit.intercept_draws, intercepts, strict=True)])
+    assert min(check["p_value"] for check in _check_ranks("intercept", ranks)) > 1e-4
 
 
-def _p_uniform(ranks):
-    """p value for uniform ranks: chi-squared in 20 bins, and a test of their spread, which sees a wrong width early."""
-    counts = np.histogram(ranks, bins=20, range=(-0.5, THINNED + 0.5))[0]
-    squares = (ranks / THINNED - 0.5) ** 2
-    z = (squares.mean() - (THINNED + 2) / (12 * THINNED)) / (squares.std() / np.sqrt(len(ranks)))
-    return min(1.0, 2 * min(stats.chisquare(counts).pvalue, 2 * stats.norm.sf(abs(z))))
-
-
-def _checks(fit, intercepts, slopes):
-    """p values of the ranks of one slope, the intercept and one normalised weight for each scenario."""
+def _weight_ranks(fit, slopes, weights):
+    """Ranks of one true normalised weight of each scenario among draws of them, ties at the bounds at random."""
     rng = np.random.default_rng(4)
-    rows = np.arange(N_SCENARIOS) * N_ATTRIBUTES + rng.integers(0, N_ATTRIBUTES, N_SCENARIOS)
-    context = fit.slopes["context"].to_numpy()
-    weights = normalise_draws(fit.slope_draws, context)
-    true_weights = normalise_draws(slopes.reshape(-1, 1), context)[:, 0]
-    return {
-        "slope": _p_uniform(_ranks(fit.slope_draws[rows], slopes.ravel()[rows])),
-        "intercept": _p_uniform(_ranks(fit.intercept_draws, intercepts)),
-        "weight": _p_uniform(_ranks(weights[rows], true_weights[rows])),
-    }
+    truth = 100 * slopes / np.abs(slopes).max(axis=1, keepdims=True)
+    picked = rng.integers(0, N_ATTRIBUTES, N_SEEDS)
+    rows = np.arange(N_SEEDS) * N_ATTRIBUTES + picked
+    return np.array([_rank(weights[row], truth[i, picked[i]], rng) for i, row in enumerate(rows)])
 
 
-def test_ranks_are_uniform(calibrated, simulated):
-    _, _, intercepts, slopes = simulated
-    assert min(_checks(calibrated, intercepts, slopes).values()) > 1e-4
+def test_normalised_weights_of_the_fit_are_ranked_uniformly(run):
+    fit, slopes, _, _ = run
+    draws = fit.weights().draws.transpose("weight", ...).to_numpy().reshape(len(fit.slopes), -1)
+    ranks = _weight_ranks(fit, slopes, draws)
+    assert min(check["p_value"] for check in _check_ranks("weight", ranks)) > 1e-4
 
 
-@pytest.mark.parametrize("prob", [0.5, 0.95])
-def test_intervals_cover(calibrated, simulated, prob):
-    _, _, _, slopes = simulated
-    table = calibrated.summary(prob=prob).query("slot == 1")
-    hits = int(((table["hdi_low"] < slopes[:, 0]) & (slopes[:, 0] < table["hdi_high"])).sum())
-    assert stats.binomtest(hits, N_SCENARIOS, prob).pvalue > 1e-4
+def test_twin_that_summarises_before_normalising(run):
+    """Divided by the largest posterior mean of the scenario rather than by each draw's own largest slope."""
+    fit, slopes, _, _ = run
+    means = np.abs(fit.slope_draws.mean(axis=1)).reshape(N_SEEDS, N_ATTRIBUTES).max(axis=1)
+    weights = 100 * fit.slope_draws / np.repeat(means, N_ATTRIBUTES)[:, None]
+    ranks = _weight_ranks(fit, slopes, weights)
+    assert min(check["p_value"] for check in _check_ranks("weight", ranks)) < 1e-4
 
 
-def test_weights_cover_where_they_are_not_at_the_bound(calibrated, simulated):
-    _, _, _, slopes = simulated
-    truth = normalise_draws(slopes.reshape(-1, 1), calibrated.slopes["context"].to_numpy())[:, 0]
-    table = calibrated.weights(prob=0.9).table
-    hits = (table["hdi_low"] <= truth) & (truth <= table["hdi_high"])
-    share = hits.to_numpy().reshape(N_SCENARIOS, N_ATTRIBUTES).mean(axis=1)
-    error = share.std() / np.sqrt(N_SCENARIOS)
+def test_weights_cover_where_they_are_not_at_the_bound(run):
+    fit, slopes, _, _ = run
+    truth = (100 * slopes / np.abs(slopes).max(axis=1, keepdims=True)).ravel()
+    table = fit.weights(prob=0.9).table
+    hits = ((table["hdi_low"] <= truth) & (truth <= table["hdi_high"])).to_numpy().reshape(N_SEEDS, N_ATTRIBUTES)
+    share = hits.mean(axis=1)
     # atoms at the bound can only make the shortest interval hold more than its probability
-    assert share.mean() > 0.9 - 4 * error
+    assert share.mean() > 0.9 - 4 * share.std() / np.sqrt(N_SEEDS)
 
 
-def test_twin_with_a_prior_twice_too_wide(simulated):
-    scenarios, decisions, intercepts, slopes = simulated
-    twin = fit_choices(decisions, scenarios, priors=ChoicePriors(slopes=Normal(0, 2)), draws=1000, seed=1)
-    assert min(_checks(twin, intercepts, slopes).values()) < 1e-4
+def _twin(change=lambda draws: draws, **settings):
+    def estimate(decisions, scenarios):
+        draws = fit_choices(decisions, scenarios, draws=500, seed=1, **settings).draws["slope"]
+        return change(draws)
+
+    with pytest.raises(AssertionError) as caught:
+        assert_calibrated(estimate, prior=paper_prior, n_scenarios=400, n_trials=N_TRIALS, n_attributes=N_ATTRIBUTES)
+    return str(caught.value)
 
 
-def test_twin_with_a_flipped_sign(calibrated, simulated):
-    _, _, intercepts, slopes = simulated
-    assert min(_checks(calibrated, intercepts, -slopes).values()) < 1e-4
+def test_twin_with_a_prior_twice_too_wide():
+    assert "slopes are too large" in _twin(priors=ChoicePriors(slopes=Normal(0, 2)))
 
 
-def test_twin_with_shuffled_scenarios(calibrated, simulated):
-    _, _, intercepts, slopes = simulated
-    assert min(_checks(calibrated, np.roll(intercepts, 1), np.roll(slopes, 1, axis=0)).values()) < 1e-4
+def test_twin_with_a_flipped_sign():
+    assert "slope: ranks" in _twin(lambda draws: -draws)
 
 
-def test_more_trials_narrow_intervals():
-    rng = np.random.default_rng(6)
-    widths = []
-    for n in (25, 100):
-        scenarios = unit_scenarios([3] * 60)
-        x = [rng.uniform(-1, 1, (n, 3)) for _ in range(60)]
-        chosen = [rng.random(n) < 1 / (1 + np.exp(-(one @ [2.0, -1.0, 0.5]))) for one in x]
-        table = fit_choices(unit_decisions(scenarios, x, chosen), scenarios, draws=500).weights().table
-        widths.append((table["hdi_high"] - table["hdi_low"]).mean())
-    assert widths[1] < 0.8 * widths[0]
+def test_twin_with_shuffled_scenarios():
+    def shuffle(draws):
+        return draws.copy(data=np.roll(draws.to_numpy(), N_ATTRIBUTES, axis=draws.get_axis_num("weight")))
+
+    assert "slope: coverage of 90% intervals" in _twin(shuffle)

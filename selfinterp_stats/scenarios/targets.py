@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from selfinterp_stats.errors import check_choice
 from selfinterp_stats.seeding import check_seed, make_generator
-from selfinterp_stats.tables import Scenarios, Targets
+from selfinterp_stats.tables import Problems, Scenarios, Targets
+from selfinterp_stats.tables.targets import build_targets
 
 __all__ = ["draw_targets", "draw_weights"]
 
@@ -101,5 +102,6 @@ def draw_targets(
         rng = make_generator(seed, "targets", scenario=name)
         drawn = draw_weights(len(attributes), rng, distribution=distribution)[0]
         parts.append(attributes[["scenario", "slot", "attribute"]].assign(target=np.round(drawn)))
-    empty = pd.DataFrame({"scenario": [], "slot": [], "attribute": [], "target": []})
-    return Targets(pd.concat(parts, ignore_index=True) if parts else empty)
+    if not parts:
+        return build_targets(pd.DataFrame(), scenarios, "targets", Problems())
+    return Targets(pd.concat(parts, ignore_index=True))

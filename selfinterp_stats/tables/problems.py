@@ -11,11 +11,54 @@ import pandas as pd
 
 from selfinterp_stats.errors import SelfInterpError
 
-__all__ = ["DataError", "Problem", "Problems"]
+__all__ = ["ERROR_KINDS", "WARNING_KINDS", "DataError", "Problem", "Problems"]
 
 _log = logging.getLogger(__name__)
 
 Severity = Literal["error", "warning"]
+
+# What a finding can be; the docs explain each.
+ERROR_KINDS = (
+    "attribute-count",
+    "bad-choice",
+    "bad-preferences",
+    "bad-probability",
+    "bad-range",
+    "changed-file",
+    "contradiction",
+    "doubled-attribute",
+    "doubled-column",
+    "doubled-reply",
+    "doubled-scenario",
+    "doubled-trial",
+    "missing-attribute",
+    "missing-column",
+    "missing-file",
+    "missing-value",
+    "newer-version",
+    "not-a-number",
+    "ragged-row",
+    "unknown-format",
+    "unknown-scenario",
+    "unreadable-file",
+    "wrong-attribute",
+    "wrong-type",
+)
+WARNING_KINDS = (
+    "all-equal",
+    "decisions-without-reports",
+    "empty-file",
+    "few-trials",
+    "no-trials",
+    "off-scale",
+    "one-sided",
+    "renamed-column",
+    "reports-without-decisions",
+    "shares",
+    "unrecognised-file",
+    "unused-column",
+    "value-outside-range",
+)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_claimed_errors_hold():
     normal = (found.draws @ density.back.T)[kept, :, 1:]
     assert kept.mean() > 0.7
     assert np.isfinite(found.mcse).all()
-    # of means in the mixed coordinates, where the long tail has a share in all of them: rough, as its fourth moment is infinite
+    # rough: the long tail has a share in every mixed coordinate, and its fourth moment is infinite
     assert np.std(normal.mean(axis=1)) < 2 / np.sqrt(found.ess[kept].mean())
 
 
