@@ -13,6 +13,7 @@ from selfinterp_stats.agents.agent import Agent
 from selfinterp_stats.agents.block import Block, Design, simulate_decisions, simulate_reports
 from selfinterp_stats.agents.reporters import TRUTHS
 from selfinterp_stats.archive import Archive
+from selfinterp_stats.archive.reading import warn_gaps
 from selfinterp_stats.errors import ArgumentError, check_choice, check_range
 from selfinterp_stats.scenarios import draw_targets, load_scenarios
 from selfinterp_stats.seeding import check_seed
@@ -223,12 +224,15 @@ def _assemble(
         absent = [f"{value}_{slot}" for value in values for slot in slots if f"{value}_{slot}" not in frame.columns]
         # blocks of scenarios with fewer attributes than others have no columns for the last ones
         tables.append(frame.assign(**dict.fromkeys(absent, np.nan), row=np.arange(2, len(frame) + 2)))
-    return Archive(
+    archive = Archive(
         path=None,
         scenarios=scenarios,
-        decisions=build_decisions(tables[0], [], scenarios, "decisions", problems),
-        reports=build_reports(tables[1], [], scenarios, "reports", problems),
+        # what reading finds in the files that Archive.write makes, in the same words
+        decisions=build_decisions(tables[0], [], scenarios, "decisions.parquet", problems),
+        reports=build_reports(tables[1], [], scenarios, "reports.parquet", problems),
         targets=design.targets,
         problems=problems,
         files=(),
     )
+    warn_gaps(archive)
+    return archive

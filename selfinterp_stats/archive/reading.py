@@ -19,7 +19,7 @@ from selfinterp_stats.tables.reports import Reports
 from selfinterp_stats.tables.scenarios import Scenarios
 from selfinterp_stats.tables.targets import Targets
 
-__all__ = ["Archive", "check_archive", "read_archive"]
+__all__ = ["Archive", "check_archive", "read_archive", "warn_gaps"]
 
 _log = logging.getLogger(__name__)
 
@@ -190,12 +190,12 @@ def _read(path: str | Path) -> Archive:
         files=contents.files,
     )
     if not problems.errors:
-        _warn_gaps(archive)
+        warn_gaps(archive)
     _log.info("read %s: %d decisions, %d report rows", folder, len(archive.decisions), len(archive.reports))
     return archive
 
 
-def _warn_gaps(archive: Archive) -> None:
+def warn_gaps(archive: Archive) -> None:
     """Warn of scenarios without trials, of reports without decisions, and the reverse."""
     problems = archive.problems
     declaring = next((role.name for role, _ in archive.files if role.content == "scenarios"), "scenarios.csv")

@@ -1,4 +1,4 @@
-"""Small simulated experiments in the published layout, for the tests and for ``make demo``.
+"""Small simulated experiments in the published layout.
 
 The agents here share no code with the package: the likelihood is written out once more, with the csv module and NumPy
 alone, so that a mistake of a model cannot hide in the data that it is tried on.
@@ -7,8 +7,6 @@ alone, so that a mistake of a model cannot hide in the data that it is tried on.
 from __future__ import annotations
 
 import csv
-import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,19 +191,3 @@ def _write_rows(path: Path, header: list[str], rows: list[list[object]]) -> None
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-
-
-def main() -> None:
-    """Write the archive that ``make demo`` analyses."""
-    folder = Path(sys.argv[1])
-    shutil.rmtree(folder, ignore_errors=True)
-    experiment = simulate(n_scenarios=60, n_attributes=(5, 5, 3, 7), seed=2026)
-    write_archive(folder, experiment, base_model="simulated-large", n_trials=50, n_replies=8, seed=1)
-    noise = {"base": 250.0, "preference-trained": 90.0, "introspection-trained": 45.0}
-    write_archive(
-        folder, experiment, base_model="simulated-small", consistency=4.0, noise=noise, seed=2, shared_files=False
-    )
-
-
-if __name__ == "__main__":
-    main()
