@@ -11,6 +11,8 @@ from selfinterp_stats import ChoicePriors, Normal, fit_choices
 from selfinterp_stats.testing import assert_calibrated
 from selfinterp_stats.testing.calibration import _check_ranks, _rank
 
+pytestmark = pytest.mark.thorough
+
 N_SEEDS, N_TRIALS, N_ATTRIBUTES = 2000, 30, 4
 
 

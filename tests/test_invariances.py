@@ -18,6 +18,8 @@ from selfinterp_stats.choice.priors import PAPER_PRIORS
 from selfinterp_stats.engines.newton import find_modes
 from selfinterp_stats.testing import strategies
 
+pytestmark = pytest.mark.thorough
+
 DRAWS = 1000
 SLOW = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 

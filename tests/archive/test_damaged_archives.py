@@ -24,6 +24,8 @@ from selfinterp_stats import (
 from selfinterp_stats.agents import Agent, Reporter
 from selfinterp_stats.testing import DAMAGES, ERROR_KINDS, WARNING_KINDS, encode_published, strategies, write_files
 
+pytestmark = pytest.mark.thorough
+
 # In four parts, so that they can run beside each other; 10,000 examples in CI, which may ask for another number.
 PARTS = 4
 EXAMPLES = int(os.environ.get("SELFINTERP_DAMAGED", "10000" if os.environ.get("CI") else "400"))

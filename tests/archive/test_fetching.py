@@ -362,12 +362,14 @@ def test_the_command_interrupted(server, capsys, place, number):
         os.kill(os.getpid(), number)
         time.sleep(0.5)
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background may have been told to ignore it
     server.answers["data/paper/long.csv"] = interrupt
     try:
         code, out, err = _run(capsys, "fetch", "x", "--out", place / "out", "--base-url", server.address, "--quiet")
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
     assert (code, out) == (130, "")
     assert "interrupted; files fetched by then are complete and stay" in err
     assert "nothing was written" not in err

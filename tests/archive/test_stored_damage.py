@@ -23,6 +23,8 @@ from helpers.stored import (
 
 from selfinterp_stats import DataError, check_archive, read_archive
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
@@ -282,7 +284,7 @@ def test_truncated_files(folder, file):
 def test_flipped_bytes(folder):
     rng = random.Random(20261121)
     names = ["manifest.json", *FILES]
-    for _ in range(300):
+    for _ in range(150):
         name = rng.choice(names)
         content = (folder / name).read_bytes()
         damaged = bytearray(content)

@@ -154,6 +154,8 @@ def test_a_bug_is_called_one(capsys, monkeypatch, archive_folder, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(archive_folder, tmp_path, number):
     code = (
+        # a test run in the background may have been told to ignore it
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import selfinterp_stats.report.reanalysis as r, time\n"
         "r.fit_choices = lambda *a, **k: time.sleep(30)\n"
         "from selfinterp_stats.cli import main\n"

@@ -5,6 +5,8 @@ import pytest
 
 from selfinterp_stats.engines import sample_laplace
 
+pytestmark = pytest.mark.thorough
+
 ANSWERS = 30
 
 
