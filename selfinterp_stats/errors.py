@@ -7,9 +7,9 @@ to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["ArgumentError", "SelfInterpError", "SelfInterpWarning", "check_choice", "check_range"]
+__all__ = ["ArgumentError", "SelfInterpError", "SelfInterpWarning", "check_choice", "check_range", "check_sequence"]
 
 
 class SelfInterpError(Exception):
@@ -68,10 +68,18 @@ def check_range(
     is_number = isinstance(value, (int, float)) or hasattr(value, "__float__")
     fits = is_number and not isinstance(value, bool) and low <= float(value) <= high
     if fits and whole:
-        fits = float(value) == int(value)
+        fits = hasattr(value, "__index__")  # 50.0 would count as whole here and fail as a shape later on
     if not fits:
         kind = "a whole number" if whole else "a number"
         limit = f"from {low:g} to {high:g}" if high != float("inf") else f"of at least {low:g}"
         raise ArgumentError(
             argument, expected=f"{kind} {limit}", got=repr(value), remedy=remedy or f"choose {argument} in that range"
+        )
+
+
+def check_sequence(argument: str, value: object, of: str) -> None:
+    """Raise :class:`ArgumentError` unless `value` is a list or tuple, or something like it, of one or more."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not len(value):
+        raise ArgumentError(
+            argument, expected=f"a sequence of {of}, one or more", got=repr(value), remedy=f"pass {argument}=[...]"
         )

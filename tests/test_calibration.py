@@ -52,7 +52,8 @@ def run():
 
 def test_ranks_are_uniform_and_equal_tailed_intervals_cover(run):
     _, _, _, calibration = run
-    assert calibration.checks["p_value"].min() > 1e-4
+    # assert_calibrated has raised by now if a check failed
+    assert set(calibration.checks["quantity"]) == {"slope", "weight"}
     assert len(calibration.ranks) == N_SEEDS
     assert calibration.scale == pytest.approx(1, abs=0.06)
     assert calibration.pull == pytest.approx(1, abs=0.06)
@@ -100,7 +101,7 @@ def test_twin_that_summarises_before_normalising(run):
     assert min(check["p_value"] for check in _check_ranks("weight", ranks)) < 1e-4
 
 
-def test_weights_cover_where_they_are_not_at_the_bound(run):
+def test_intervals_of_weights_cover_at_least(run):
     fit, slopes, _, _ = run
     truth = (100 * slopes / np.abs(slopes).max(axis=1, keepdims=True)).ravel()
     table = fit.weights(prob=0.9).table

@@ -48,6 +48,13 @@ class Agent:
     def __post_init__(self) -> None:
         """Check the parameters."""
         check_range("instillation_noise", self.instillation_noise, low=0.0, high=1e6)
+        if not hasattr(self.decider, "probability_of_a"):
+            raise ArgumentError(
+                "decider",
+                expected="a decider",
+                got=repr(self.decider),
+                remedy="pass decider=LogitDecider(6.0), for example",
+            )
         if not self.name:
             raise ArgumentError("name", expected="a name", got="an empty one", remedy="pass name='agent-1', for example")
 

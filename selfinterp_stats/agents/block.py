@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from selfinterp_stats.agents.agent import Agent, name_models
+from selfinterp_stats.agents.deciders import ask_decider
 from selfinterp_stats.agents.population import (
     DRAWS,
     draw_used_weights,
@@ -19,7 +20,7 @@ from selfinterp_stats.agents.population import (
 from selfinterp_stats.agents.projection import find_used_weights
 from selfinterp_stats.agents.replies import build_replies, expect_replies
 from selfinterp_stats.agents.reporters import Reporter, draw_noise_free_reports
-from selfinterp_stats.agents.truth import MEASURES, measure_association
+from selfinterp_stats.agents.truth import MEASURES, associate_expectations, measure_association
 from selfinterp_stats.scenarios import draw_option_pairs, draw_weights
 from selfinterp_stats.seeding import make_generator
 from selfinterp_stats.tables import Scenarios, Targets
@@ -96,11 +97,13 @@ class Block:
 
     def table(self, **columns: Floats) -> pd.DataFrame:
         """One row for each scenario-attribute, arrays (scenarios, slots) as columns."""
-        here = ~np.isnan(self.used)
         index = self.scenarios.frame[["scenario", "slot", "attribute"]].reset_index(drop=True)
+        # rows of a scenario need not stand together
+        row = index["scenario"].map({name: i for i, name in enumerate(self.names)}).to_numpy()
+        column = index["slot"].to_numpy() - 1
         index.insert(0, "preferences", self.preferences)
         index.insert(0, "base_model", self.agent.name)
-        return index.assign(**{name: values[here] for name, values in columns.items()})
+        return index.assign(**{name: values[row, column] for name, values in columns.items()})
 
 
 def simulate_decisions(block: Block, n_trials: int) -> pd.DataFrame:
@@ -116,7 +119,7 @@ def simulate_decisions(block: Block, n_trials: int) -> pd.DataFrame:
     a, b = pairs.positions()
     probability = np.concatenate(
         [
-            agent.decider.probability_of_a(a[i, :, :size], b[i, :, :size], block.driving[i, :size])
+            ask_decider(agent.decider, a[i, :, :size], b[i, :, :size], block.driving[i, :size])
             for i, size in enumerate(block.n_attributes)
         ]
     )
@@ -150,14 +153,18 @@ def simulate_reports(block: Block, stage: str, reporter: Reporter) -> tuple[pd.D
     noise_free = draw_noise_free_reports(
         block.used, reporter, rng, truth=truth, moments=_find_moments(block) if truth == "population" else None
     )
-    expected = expect_replies(noise_free, block.scenarios, reporter, rng)
+    halves = expect_replies(noise_free, block.scenarios, reporter, rng)
     entries, mean = build_replies(noise_free, block.scenarios, reporter, block.design.n_replies, rng)
     models = name_models(block.agent.name, stage, block.preferences, block.names)
     entries = entries.assign(model=[models[name] for name in entries["scenario"]], **keys)
-    columns = {"noise_free": noise_free, "expected_reply": expected, "mean_reply": mean}
+    columns = {"noise_free": noise_free, "expected_reply": 0.5 * (halves[0] + halves[1]), "mean_reply": mean}
     rows = []
     for measure in MEASURES:
-        found = {name: measure_association(block.used, values, measure) for name, values in columns.items()}
+        found = {
+            "noise_free": measure_association(block.used, noise_free, measure),
+            "expected_reply": associate_expectations(block.used, *halves, measure),
+            "mean_reply": measure_association(block.used, mean, measure),
+        }
         rows.append({**keys, "measure": measure, **found})
     n_replied = int((~np.isnan(mean)).sum())
     associations = pd.DataFrame(rows).assign(

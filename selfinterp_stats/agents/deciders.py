@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfinterp_stats.agents.projection import find_used_weights
-from selfinterp_stats.errors import check_range
+from selfinterp_stats.errors import ArgumentError, check_range
 
 __all__ = [
     "Decider",
@@ -23,6 +23,7 @@ __all__ = [
     "LexicographicDecider",
     "LogitDecider",
     "OneAttributeDecider",
+    "ask_decider",
 ]
 
 Floats = NDArray[np.float64]
@@ -33,7 +34,7 @@ class Decider(Protocol):
     """What a decider has to offer.
 
     A decider whose used weights are known in closed form also has ``used_weights(weights)``, from shape (..., attributes)
-    to the same; ``find_used_weights`` looks for the best additive description of all others.
+    to the same, on any scale; ``find_used_weights`` looks for the best additive description of all others.
     """
 
     def probability_of_a(self, a: Floats, b: Floats, weights: Floats) -> Floats:
@@ -218,6 +219,26 @@ class LexicographicDecider:
             probability[clear] = (difference[clear] > 0).astype(np.float64)
             open_trials &= ~clear
         return probability
+
+
+def ask_decider(decider: Decider, a: Floats, b: Floats, weights: Floats) -> Floats:
+    """Probabilities of choosing A, checked: a decider may be a user's own.
+
+    Raises
+    ------
+    ArgumentError
+        If they are not one for each trial, between 0 and 1.
+    """
+    found = np.asarray(decider.probability_of_a(a, b, weights), dtype=np.float64)
+    if found.shape != (len(a),) or not ((found >= 0) & (found <= 1)).all():
+        got = f"shape {found.shape}" if found.shape != (len(a),) else f"{found.min()} to {found.max()}"
+        raise ArgumentError(
+            "decider",
+            expected=f"{len(a)} probabilities from probability_of_a, between 0 and 1",
+            got=f"{got} from {type(decider).__name__}",
+            remedy="return an array with one probability for each trial",
+        )
+    return found
 
 
 def _advantage(a: Floats, b: Floats, weights: Floats) -> Floats:

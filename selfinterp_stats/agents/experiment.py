@@ -14,7 +14,7 @@ from selfinterp_stats.agents.block import Block, Design, simulate_decisions, sim
 from selfinterp_stats.agents.reporters import TRUTHS
 from selfinterp_stats.archive import Archive
 from selfinterp_stats.archive.reading import warn_gaps
-from selfinterp_stats.errors import ArgumentError, check_choice, check_range
+from selfinterp_stats.errors import ArgumentError, check_choice, check_range, check_sequence
 from selfinterp_stats.scenarios import draw_targets, load_scenarios
 from selfinterp_stats.seeding import check_seed
 from selfinterp_stats.tables import Problems, Scenarios
@@ -23,6 +23,30 @@ from selfinterp_stats.tables.reports import build_reports
 
 __all__ = ["Experiment", "simulate_experiment"]
 
+_TRUTH = (
+    "base_model",
+    "preferences",
+    "reporter",
+    "measure",
+    "noise_free",
+    "expected_reply",
+    "mean_reply",
+    "population_noise_free",
+    "population_expected_reply",
+    "n_weights",
+    "n_replied",
+)
+_REPORTS = (
+    "base_model",
+    "preferences",
+    "scenario",
+    "slot",
+    "attribute",
+    "noise_free",
+    "expected_reply",
+    "mean_reply",
+    "reporter",
+)
 _N_SCENARIOS = 200  # of the published study: 100 with instilled and 100 with native preferences
 
 
@@ -154,7 +178,7 @@ def simulate_experiment(
     4      native  pearson         0.6
     """
     scenarios = _default_scenarios() if scenarios is None else scenarios
-    agents = [Agent()] if agents is None else list(agents)
+    agents = [Agent()] if agents is None else agents
     names = scenarios.names
     n_instilled = len(names) // 2 if n_instilled is None else n_instilled
     _check(agents, len(names), n_instilled, n_trials, n_replies)
@@ -181,9 +205,9 @@ def simulate_experiment(
     reports = [reports for _, _, reports in reported]
     return Experiment(
         archive,
-        truth=pd.concat(truths, ignore_index=True) if truths else pd.DataFrame(),
+        truth=pd.concat(truths, ignore_index=True) if truths else pd.DataFrame(columns=list(_TRUTH)),
         weights=pd.concat(weights, ignore_index=True),
-        reports=pd.concat(reports, ignore_index=True) if reports else pd.DataFrame(),
+        reports=pd.concat(reports, ignore_index=True) if reports else pd.DataFrame(columns=list(_REPORTS)),
     )
 
 
@@ -197,15 +221,28 @@ def _select(scenarios: Scenarios, names: Sequence[str]) -> Scenarios:
 
 
 def _check(agents: Sequence[Agent], n_scenarios: int, n_instilled: int, n_trials: tuple[int, int], n_replies: int) -> None:
-    if not agents or len({agent.name for agent in agents}) < len(agents):
+    check_sequence("agents", agents, "Agent")
+    for agent in agents:
+        if not isinstance(agent, Agent):
+            raise ArgumentError(
+                "agents", expected="a sequence of Agent", got=repr(agent), remedy="pass agents=[Agent('agent-1')]"
+            )
+    if len({agent.name for agent in agents}) < len(agents):
         raise ArgumentError(
             "agents",
-            expected="at least one, and no two of the same name",
-            got=", ".join(agent.name for agent in agents) or "none",
+            expected="no two of the same name",
+            got=", ".join(agent.name for agent in agents),
             remedy="name them Agent('agent-1'), Agent('agent-2')",
         )
     check_range("n_instilled", n_instilled, low=0, high=n_scenarios, whole=True)
     check_range("n_replies", n_replies, low=1, high=100_000, whole=True)
+    if not hasattr(n_trials, "__len__") or len(n_trials) != 2:
+        raise ArgumentError(
+            "n_trials",
+            expected="two numbers, of trials with instilled and with native preferences",
+            got=repr(n_trials),
+            remedy="pass n_trials=(50, 100)",
+        )
     for count in n_trials:
         check_range("n_trials", count, low=1, high=1_000_000, whole=True)
 

@@ -8,19 +8,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from selfinterp_stats.agents.deciders import Decider
+from selfinterp_stats.agents.deciders import Decider, LapsingDecider
 from selfinterp_stats.agents.projection import find_used_weights
 from selfinterp_stats.agents.reporters import Reporter, draw_noise_free_reports
-from selfinterp_stats.agents.truth import MEASURES, measure_association
-from selfinterp_stats.errors import ArgumentError
+from selfinterp_stats.agents.truth import MEASURES, associate_expectations, measure_association
+from selfinterp_stats.errors import ArgumentError, check_range, check_sequence
 from selfinterp_stats.scenarios import draw_weights
-from selfinterp_stats.seeding import make_generator
+from selfinterp_stats.seeding import check_seed, make_generator
 
 __all__ = ["draw_used_weights", "find_moments", "find_population_truth"]
 
 Floats = NDArray[np.float64]
 
 DRAWS = 1_000_000
+_LARGEST_ERROR = 0.02
 
 
 def find_population_truth(
@@ -54,7 +55,8 @@ def find_population_truth(
     -------
     pandas.DataFrame
         One row for each measure: ``measure, noise_free`` (association with noise-free reports) and ``expected_reply`` (with
-        the expectation of an emitted reply; NaN for ranks).
+        the expectation of an emitted reply; NaN for ranks, and where the noise of a reply is so large that its expectation
+        cannot be told within 2%).
 
     Raises
     ------
@@ -64,7 +66,8 @@ def find_population_truth(
     Notes
     -----
     The expectation of a reply is never computed: two independent replies have the covariance of their expectations, and
-    either has the covariance of its expectation with the used weights.
+    either has the covariance of its expectation with the used weights. Target weights are not rounded here and displayed
+    differences not on a grid, which moves associations by less than 1e-4.
 
     Examples
     --------
@@ -73,6 +76,9 @@ def find_population_truth(
     >>> bool(abs(table["noise_free"][0] - 0.6) < 0.03)
     True
     """
+    check_seed(seed)
+    check_sequence("n_attributes", n_attributes, "numbers of attributes")
+    check_range("draws", draws, low=1000, high=100_000_000, whole=True)
     used = draw_used_weights(decider, n_attributes, distribution, instillation_noise, draws, seed)
     rng = make_generator(seed, "population reports")
     reports = draw_noise_free_reports(used, reporter, rng, truth="population", moments=find_moments(used))
@@ -82,7 +88,7 @@ def find_population_truth(
         {
             "measure": measure,
             "noise_free": measure_association(used, reports, measure),
-            "expected_reply": _expected(used, first, second, measure),
+            "expected_reply": _expect(used, first, second, measure),
         }
         for measure in MEASURES
     ]
@@ -98,7 +104,10 @@ def draw_used_weights(
     seed: int,
 ) -> Floats:
     """Used weights of many scenarios, shape (scenarios, slots), as one experiment draws those of a few."""
-    if not hasattr(decider, "used_weights"):
+    inner = decider
+    while isinstance(inner, LapsingDecider):
+        inner = inner.decider
+    if not hasattr(inner, "used_weights"):
         raise ArgumentError(
             "truth",
             expected="'finite' for deciders whose used weights have to be found numerically",
@@ -130,16 +139,7 @@ def find_moments(used: Floats) -> tuple[float, float]:
     return float(np.nanmean(used)), float(np.nanstd(used))
 
 
-def _expected(used: Floats, first: Floats, second: Floats, measure: str) -> float:
-    if measure == "rank":
+def _expect(used: Floats, first: Floats, second: Floats, measure: str) -> float:
+    if measure == "rank":  # single replies say nothing of the ranks of their expectations
         return float("nan")
-    here = ~np.isnan(used)
-    if measure == "within":
-        used, first, second = (values - np.nanmean(values, axis=1, keepdims=True) for values in (used, first, second))
-    w, x, y = used[here], first[here], second[here]
-    if measure == "pearson":
-        w, x, y = w - w.mean(), x - x.mean(), y - y.mean()
-    common = float(x @ y)
-    if common <= 0 or w @ w == 0:
-        return float("nan")
-    return float(w @ (x + y) / 2.0 / np.sqrt((w @ w) * common))
+    return associate_expectations(used, first, second, measure, largest_error=_LARGEST_ERROR)

@@ -36,7 +36,8 @@ def find_used_weights(decider: Decider, weights: Floats, *, seed: int = 1) -> Fl
     Returns
     -------
     numpy.ndarray
-        Same shape; the largest absolute one of each scenario is 100, or all are 0 where no additive logit beats a coin.
+        Same shape; the largest absolute one of each scenario is 100. Where they have to be found and no additive logit
+        beats a coin, all are 0; a decider that states its weights has them however little it follows them.
 
     Examples
     --------
@@ -49,7 +50,9 @@ def find_used_weights(decider: Decider, weights: Floats, *, seed: int = 1) -> Fl
     """
     own = getattr(decider, "used_weights", None)
     if own is not None:
-        return np.asarray(own(weights), dtype=np.float64)
+        stated = np.asarray(own(weights), dtype=np.float64)
+        size = np.abs(stated).max(axis=-1, keepdims=True)
+        return np.asarray(100.0 * (stated / np.where(size > 0, size, 1.0)))
     flat = np.atleast_2d(weights).reshape(-1, np.shape(weights)[-1])
     return np.stack([_project(decider, one, seed) for one in flat]).reshape(np.shape(weights))
 

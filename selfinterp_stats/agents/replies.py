@@ -14,13 +14,20 @@ __all__ = ["build_replies", "expect_replies"]
 
 Floats = NDArray[np.float64]
 
-_EXPECTATION_DRAWS = 4000  # leaves an expectation with an error of 1/63 of a reply's standard deviation
+_EXPECTATION_DRAWS = 4000  # in two halves
 
 
-def expect_replies(noise_free: Floats, scenarios: Scenarios, reporter: Reporter, rng: np.random.Generator) -> Floats:
-    """Expectation of an emitted reply for every scenario-attribute, over noise and displayed options, by Monte Carlo."""
+def expect_replies(
+    noise_free: Floats, scenarios: Scenarios, reporter: Reporter, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Expectation of an emitted reply for every scenario-attribute, over noise and displayed options, by Monte Carlo.
+
+    Twice, from independent draws, so that the error of either can be kept out of associations.
+    """
     shown = _show(scenarios, _EXPECTATION_DRAWS, rng)[2] if reporter.shown_effect else np.zeros(1)
-    return np.asarray(reporter.emit(noise_free, shown, _EXPECTATION_DRAWS, rng).mean(axis=0))
+    replies = reporter.emit(noise_free, shown, _EXPECTATION_DRAWS, rng)
+    half = _EXPECTATION_DRAWS // 2
+    return replies[:half].mean(axis=0), replies[half:].mean(axis=0)
 
 
 def build_replies(

@@ -119,6 +119,10 @@ class Reporter:
         """Check the parameters."""
         check_range("association", self.association, low=-1.0, high=1.0)
         check_range("spread", self.spread, low=0.0, high=1e6)
+        if not hasattr(self.noise, "draw"):
+            raise ArgumentError(
+                "noise", expected="a noise", got=repr(self.noise), remedy="pass noise=GaussianNoise(12.0), for example"
+            )
         check_range("bias", self.bias, low=-1e6, high=1e6)
         check_range("shown_effect", self.shown_effect, low=-1e6, high=1e6)
         check_range("rounding", self.rounding, low=0.0, high=100.0)
@@ -162,6 +166,9 @@ class Reporter:
             values = 100.0 * size / np.where(total > 0, total, 1.0)
         if self.rounding:
             values = np.round(values / self.rounding) * self.rounding
+        if self.rounding and self.clipped:  # rounding to fifteens would take 100 to 105
+            limit = np.floor(100.0 / self.rounding) * self.rounding
+            values = np.clip(values, -limit, limit)
         return np.asarray(values + 0.0)  # no minus zero
 
 

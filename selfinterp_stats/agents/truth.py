@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from selfinterp_stats.errors import check_choice
 
-__all__ = ["MEASURES", "measure_association"]
+__all__ = ["MEASURES", "associate_expectations", "measure_association"]
 
 MEASURES = ("pearson", "within", "cosine", "rank")
 
@@ -55,6 +55,40 @@ def measure_association(used: Floats, reported: Floats, measure: str = "pearson"
     if measure in ("pearson", "rank") and len(w):
         w, m = w - w.mean(), m - m.mean()
     return _cosine(w, m)
+
+
+def associate_expectations(
+    used: Floats, first: Floats, second: Floats, measure: str, *, largest_error: float | None = None
+) -> float:
+    """Association of used weights with the expectation of a reply that is known twice, each time with an error of its own.
+
+    Two such values have the covariance of their expectations, and either has the covariance of its expectation with the
+    used weights; so the errors drop out. Ranks have no such way: the mean of both stands for the expectation.
+
+    Parameters
+    ----------
+    used, first, second : numpy.ndarray
+        Shape (scenarios, slots), in points; NaN where there is none.
+    measure : str
+        See ``measure_association``.
+    largest_error : float, optional
+        NaN is returned if the covariance of the two is not known to this relative standard error.
+    """
+    if measure == "rank":
+        return measure_association(used, 0.5 * (first + second), measure)
+    here = ~np.isnan(used)
+    if measure == "within":
+        used, first, second = _centre_rows(used), _centre_rows(first), _centre_rows(second)
+    w, x, y = used[here], first[here], second[here]
+    if measure == "pearson" and len(w):
+        w, x, y = w - w.mean(), x - x.mean(), y - y.mean()
+    products = x * y
+    common = float(products.sum())
+    if common <= 1e-20 * len(w) or w @ w == 0:
+        return float("nan")
+    if largest_error is not None and products.std() * np.sqrt(len(w)) > largest_error * common:
+        return float("nan")
+    return float(w @ (x + y) / 2.0 / np.sqrt((w @ w) * common))
 
 
 def _rank(values: Floats) -> Floats:

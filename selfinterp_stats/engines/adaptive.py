@@ -135,7 +135,8 @@ def _follow(standard: Floats, weights: Floats) -> _Product:
     centre = weights @ standard
     centred = standard - centre
     covariance = (weights[:, None] * centred).T @ centred
-    covariance += 1e-3 * np.trace(covariance) / len(centre) * np.eye(len(centre))
+    # all weight on one proposal would leave nothing
+    covariance += (1e-6 + 1e-3 * np.trace(covariance) / len(centre)) * np.eye(len(centre))
     direction = np.linalg.eigh(covariance)[1][:, -1]
     axes = np.linalg.qr(np.column_stack([direction, np.eye(len(centre))]))[0]
     along = standard @ axes[:, 0]

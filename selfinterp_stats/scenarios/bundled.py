@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pandas as pd
 
-from selfinterp_stats.errors import ArgumentError
+from selfinterp_stats.errors import ArgumentError, check_sequence
 from selfinterp_stats.seeding import check_seed, make_generator
 from selfinterp_stats.tables import Scenarios, make_scenarios
 
@@ -43,6 +43,7 @@ def load_scenarios(*, topics: Sequence[str] | None = None, n_attributes: Sequenc
     """
     frame = _read_bundled()
     if topics is not None:
+        check_sequence("topics", topics, "names")
         known = set(frame["topic"])
         for topic in topics:
             if topic not in known:
@@ -54,6 +55,7 @@ def load_scenarios(*, topics: Sequence[str] | None = None, n_attributes: Sequenc
                 )
         frame = frame[frame["topic"].isin(list(topics))]
     if n_attributes is not None:
+        check_sequence("n_attributes", n_attributes, "numbers")
         frame = frame[frame.groupby("scenario")["attribute"].transform("size").isin(list(n_attributes))]
     if frame.empty:
         raise ArgumentError(

@@ -17,7 +17,7 @@ __all__ = ["OptionPairs", "draw_option_pairs", "draw_values", "find_decimals"]
 Floats = NDArray[np.float64]
 
 _FEWEST_STEPS = 3  # a range is shown with enough decimals for at least so many steps
-_MOST_DECIMALS = 12
+_MOST_DECIMALS = 60  # the narrowest range is 1e-50 wide
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def draw_option_pairs(
 
 def _draw_pairs(low: Floats, high: Floats, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     a, b = draw_values(low, high, count, rng), draw_values(low, high, count, rng)
-    while (same := (a == b).all(axis=1)).any():
+    while (same := (a == b).all(axis=1)).any():  # every range has two values or more
         b[same] = draw_values(low, high, int(same.sum()), rng)
     return a, b
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from selfinterp_stats.errors import check_choice
+from selfinterp_stats.errors import ArgumentError, check_choice
 from selfinterp_stats.seeding import check_seed, make_generator
 from selfinterp_stats.tables import Problems, Scenarios, Targets
 from selfinterp_stats.tables.targets import build_targets
@@ -95,6 +95,11 @@ def draw_targets(
     check_seed(seed)
     check_choice("distribution", distribution, _SHAPES)
     wanted = None if only is None else set(only)
+    unknown = sorted((wanted or set()) - set(scenarios.names))
+    if unknown:
+        raise ArgumentError(
+            "only", expected="names of the scenarios", got=", ".join(map(repr, unknown[:5])), remedy="see scenarios.names"
+        )
     parts = []
     for name, attributes in scenarios.frame.groupby("scenario", sort=False):
         if wanted is not None and name not in wanted:

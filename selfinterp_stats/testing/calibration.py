@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from selfinterp_stats.agents import LogitDecider
-from selfinterp_stats.errors import check_range
+from selfinterp_stats.errors import ArgumentError, check_range, check_sequence
 from selfinterp_stats.scenarios import draw_option_pairs
 from selfinterp_stats.seeding import check_seed, make_generator
 from selfinterp_stats.tables import Scenarios, make_scenarios
@@ -144,7 +144,8 @@ def assert_calibrated(
     check_seed(seed)
     check_range("n_scenarios", n_scenarios, low=100, high=1_000_000, whole=True, remedy="fewer say nothing")
     check_range("n_attributes", n_attributes, low=2, high=20, whole=True)
-    check_range("p_value", p_value, low=0.0, high=0.5)
+    check_range("p_value", p_value, low=1e-12, high=0.5)
+    check_sequence("probs", probs, "probabilities")
     for prob in probs:
         check_range("probs", prob, low=0.01, high=0.99)
     scenarios = _make_scenarios(n_scenarios, n_attributes)
@@ -154,8 +155,16 @@ def assert_calibrated(
     intercepts, slopes = [], []
     for i, rng in enumerate(rngs):
         intercept, own = prior(a[i] - b[i], rng)
+        own = np.asarray(own, dtype=np.float64)
+        if own.shape != (n_attributes,) or not np.isfinite([intercept, *own]).all():
+            raise ArgumentError(
+                "prior",
+                expected=f"an intercept and {n_attributes} slopes, all finite",
+                got=f"{intercept!r} and {own!r}",
+                remedy="return (intercept, slopes)",
+            )
         intercepts.append(float(intercept))
-        slopes.append(np.asarray(own, dtype=np.float64))
+        slopes.append(own)
     # a logit decider with these coefficients
     deciders = [
         LogitDecider(float(np.abs(own).max()), intercept) for intercept, own in zip(intercepts, slopes, strict=True)

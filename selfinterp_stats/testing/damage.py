@@ -84,7 +84,14 @@ def damage_files(files: Mapping[str, bytes | None], kind: str, seed: int) -> Fil
 
 def _in_cells(change: Callable[[Cells, random.Random], None]) -> Callable[[Files, str, random.Random], None]:
     def damage(files: Files, name: str, rng: random.Random) -> None:
-        cells = list(csv.reader(io.StringIO((files[name] or b"").decode(), newline="")))
+        content = files[name] or b""
+        try:
+            cells = [row for row in csv.reader(io.StringIO(content.decode(), newline="")) if row]
+        except (UnicodeDecodeError, csv.Error):  # damaged before
+            cells = []
+        if not cells:
+            files[name] = _flipped_bytes(content, rng)
+            return
         change(cells, rng)
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(cells)
@@ -219,7 +226,7 @@ DAMAGES: Mapping[str, Callable[[Files, str, random.Random], None]] = MappingProx
         "cut": _in_bytes(lambda content, rng: content[: rng.randrange(len(content) + 1)]),
         "emptied": _in_bytes(lambda _content, rng: rng.choice([b"", b"\n", b"   \n\n", b"\xef\xbb\xbf"])),
         "header-alone": _in_bytes(lambda content, _rng: content.partition(b"\n")[0]),
-        "utf-16": _in_bytes(lambda content, _rng: content.decode().encode("utf-16")),
+        "utf-16": _in_bytes(lambda content, _rng: content.decode(errors="replace").encode("utf-16")),
         "latin-1": _in_bytes(lambda content, _rng: content.replace(b"a", b"\xe9", 1)),
         "byte-order-mark": _in_bytes(lambda content, _rng: b"\xef\xbb\xbf" + content),
         "carriage-returns": _in_bytes(lambda content, rng: content.replace(b"\n", rng.choice([b"\r", b"\r\n"]))),

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from selfinterp_stats.agents import Decider
+from selfinterp_stats.agents.deciders import ask_decider
 from selfinterp_stats.errors import ArgumentError
 from selfinterp_stats.scenarios import OptionPairs
 from selfinterp_stats.tables import Decisions, Problems, Scenarios
@@ -31,7 +32,7 @@ def decide(
     a, b = pairs.positions()
     chosen = []
     for i, (decider, own, rng) in enumerate(zip(deciders, weights, rngs, strict=True)):
-        probability = decider.probability_of_a(a[i, :, : len(own)], b[i, :, : len(own)], own)
+        probability = ask_decider(decider, a[i, :, : len(own)], b[i, :, : len(own)], own)
         chosen.append(np.where(rng.random(pairs.n_trials) < probability, "A", "B"))
     frame = pairs.frame()
     entries = frame.assign(
@@ -75,7 +76,10 @@ def take_draws(result: Any, scenarios: Scenarios) -> Draws:
     for name, size in sizes.items():
         if name not in draws:
             raise _wrong(f"draws for all {len(sizes)} scenarios", f"none for {name!r}")
-        values = np.asarray(draws[name], dtype=np.float64)
+        try:
+            values = np.asarray(draws[name], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise _wrong("numbers", f"{error} for {name!r}") from error
         if values.ndim != 2 or values.shape[1] != size or len(values) < 2:
             raise _wrong(f"shape (draws, {size}) for {name!r}, with two draws or more", f"shape {values.shape}")
         if not np.isfinite(values).all():
@@ -91,6 +95,11 @@ def _split_array(result: Any, scenarios: Scenarios) -> Draws:
             "a mapping from scenario names to arrays (draws, attributes), or an xarray.DataArray with coordinates scenario "
             "and attribute",
             type(result).__name__,
+        )
+    if result["scenario"].dims != result["attribute"].dims or len(result["scenario"].dims) != 1:
+        raise _wrong(
+            "coordinates scenario and attribute along one dimension, as in fit.draws",
+            f"{result['scenario'].dims} and {result['attribute'].dims}",
         )
     (along,) = result["scenario"].dims
     others = [dim for dim in result.dims if dim != along]

@@ -73,6 +73,13 @@ def encode_published(archive: Archive) -> Files:
     for (base, preferences, reporter, model), group in valid.groupby(keys, sort=False):
         latent = "_latent" if preferences == "native" else ""
         name = _check_name(f"{base}{_name_stage(str(reporter), str(model))}{latent}_weight_reports.csv")
+        if name in files:
+            raise ArgumentError(
+                "archive",
+                expected="one model at each stage of training, and names that differ in letters or digits",
+                got=f"two for {name}",
+                remedy="use Archive.write",
+            )
         files[name] = _encode_reports(group, archive.reports.conditions, slots)
     return files
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from selfinterp_stats import ArgumentError, check_archive, load_scenarios, read_archive, simulate_experiment
+from selfinterp_stats import ArgumentError, Scenarios, check_archive, load_scenarios, read_archive, simulate_experiment
 from selfinterp_stats.agents import (
     Agent,
     DeterministicDecider,
@@ -178,7 +178,12 @@ def test_all_native_and_nothing_reported(scenarios):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"agents": []}, "at least one"),
+        ({"agents": []}, "one or more"),
+        ({"agents": Agent()}, "a sequence of Agent"),
+        ({"agents": ["m"]}, "a sequence of Agent"),
+        ({"n_trials": 50}, "two numbers"),
+        ({"n_trials": (50.0, 50.0)}, "a whole number"),
+        ({"n_replies": 2.5}, "a whole number"),
         ({"agents": [Agent(), Agent()]}, "no two of the same name"),
         ({"n_instilled": 31}, "n_instilled"),
         ({"n_trials": (0, 5)}, "n_trials"),
@@ -198,3 +203,62 @@ def test_impossible_agents():
         Agent("")
     with pytest.raises(ArgumentError, match="instillation_noise"):
         Agent(instillation_noise=-1)
+    with pytest.raises(ArgumentError, match="decider"):
+        Agent(decider="logit")
+    with pytest.raises(ArgumentError, match="noise"):
+        Reporter(noise=5)
+
+
+def test_rows_of_a_scenario_need_not_stand_together(scenarios):
+    """The same tables, whichever way the rows of the scenarios are ordered."""
+    mixed = Scenarios(scenarios.frame.sort_values(["slot", "scenario"], kind="stable", ignore_index=True))
+    agent = Agent(instillation_noise=0.0, reporters={"preference-trained": Reporter(noise=GaussianNoise(0.0))})
+    experiment = simulate_experiment(mixed, agents=[agent], n_trials=(5, 5))
+    merged = experiment.weights.merge(experiment.archive.targets.frame, on=["scenario", "slot", "attribute"])
+    assert merged["used"].to_numpy() == pytest.approx(merged["target"].to_numpy())
+    keys = ["preferences", "scenario", "slot", "attribute"]
+    replies = experiment.archive.reports.frame.groupby(keys)["report"].mean().reset_index()
+    merged = experiment.reports.merge(replies, on=keys)
+    assert len(merged) == len(experiment.reports)
+    assert merged["mean_reply"].to_numpy() == pytest.approx(merged["report"].to_numpy())
+
+
+@pytest.mark.parametrize("sd", [100.0, 400.0])
+def test_expected_replies_are_not_attenuated_by_their_own_noise(scenarios, sd):
+    reporter = Reporter(association=1.0, spread=45.0, noise=GaussianNoise(sd), clipped=False, rounding=0)
+    agent = Agent(reporters={"preference-trained": reporter})
+    truth = simulate_experiment(scenarios, agents=[agent], n_trials=(5, 5)).truth.set_index(["preferences", "measure"])
+    # the expectation of such a reply is the noise-free report
+    assert truth.loc[("native", "pearson"), "expected_reply"] == pytest.approx(1, abs=0.02)
+    assert truth.loc[("native", "cosine"), "expected_reply"] == pytest.approx(1, abs=0.02)
+
+
+def test_without_reporters_the_truth_is_an_empty_table(scenarios):
+    experiment = simulate_experiment(scenarios, agents=[Agent(reporters={})], n_trials=(5, 5))
+    assert len(experiment.truth.query("measure == 'pearson'")) == 0
+    assert list(experiment.reports.columns[:3]) == ["base_model", "preferences", "scenario"]
+
+
+class Careless:
+    """A user's decider that returns what it should not."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def probability_of_a(self, a, b, weights):
+        return self.answer(len(a))
+
+    def used_weights(self, weights):
+        return 0.02 * weights
+
+
+@pytest.mark.parametrize("answer", [lambda n: 0.5, lambda n: np.full(n, np.nan), lambda n: np.full(n, 7.0)])
+def test_deciders_are_checked(scenarios, answer):
+    with pytest.raises(ArgumentError, match="probabilities from probability_of_a"):
+        simulate_experiment(scenarios, agents=[Agent(decider=Careless(answer))], n_trials=(5, 5))
+
+
+def test_used_weights_of_any_scale_are_normalised(scenarios):
+    agent = Agent(decider=Careless(lambda n: np.full(n, 0.5)), reporters={})
+    used = simulate_experiment(scenarios, agents=[agent], n_trials=(5, 5)).weights
+    assert used.groupby(["preferences", "scenario"])["used"].agg(lambda w: w.abs().max()).eq(100).all()

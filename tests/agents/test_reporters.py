@@ -11,6 +11,7 @@ from selfinterp_stats import ArgumentError, load_scenarios
 from selfinterp_stats.agents import (
     GaussianNoise,
     IdealPointDecider,
+    LapsingDecider,
     LogitDecider,
     Reporter,
     StudentNoise,
@@ -79,8 +80,22 @@ def test_expected_replies_in_the_population_are_those_without_their_noise():
 
 
 def test_population_needs_weights_in_closed_form():
-    with pytest.raises(ArgumentError, match="truth='finite'"):
-        find_population_truth(Reporter(), IdealPointDecider())
+    for decider in (IdealPointDecider(), LapsingDecider(LapsingDecider(IdealPointDecider()))):
+        with pytest.raises(ArgumentError, match="truth='finite'"):
+            find_population_truth(Reporter(), decider)
+
+
+def test_population_is_not_claimed_where_noise_hides_it():
+    loud = Reporter(0.5, noise=GaussianNoise(1000.0), clipped=False)
+    table = find_population_truth(loud, LogitDecider(), draws=100_000)
+    assert table["expected_reply"].isna().all()
+    assert table["noise_free"].notna().all()
+
+
+@pytest.mark.parametrize("settings", [{"seed": -1}, {"n_attributes": ()}, {"draws": 10}])
+def test_impossible_populations(settings):
+    with pytest.raises(ArgumentError, match="expected"):
+        find_population_truth(Reporter(), LogitDecider(), **settings)
 
 
 @pytest.mark.parametrize("used", [np.full((5, 2), 100.0), np.array([[1.0, 2.0]])])
@@ -97,6 +112,8 @@ def test_rounding_and_clipping():
     values = [[-340.0, -44.0, 3.2, 96.0, np.nan]]
     assert np.array_equal(_emit(Reporter(noise=SILENT, rounding=10), values)[0, 0, :4], [-100, -40, 0, 100])
     assert np.array_equal(_emit(Reporter(noise=SILENT, rounding=0, clipped=False), values)[0, 0, :4], values[0][:4])
+    odd = _emit(Reporter(noise=SILENT, rounding=15), [[100.0, -98.0]])
+    assert np.array_equal(odd[0, 0], [90, -90])  # multiples of 15 within the scale
     assert not np.signbit(_emit(Reporter(noise=SILENT, rounding=10), [[-3.0, 50.0]])[0, 0, 0])
 
 

@@ -82,6 +82,9 @@ def test_selection():
     assert set(found.n_attributes.values()) == {3}
     with pytest.raises(ArgumentError, match="list_topics"):
         load_scenarios(topics=["astrology"])
+    for settings in ({"topics": "travel"}, {"topics": []}, {"n_attributes": 5}):
+        with pytest.raises(ArgumentError, match="a sequence of"):
+            load_scenarios(**settings)
     with pytest.raises(ArgumentError, match="3, 5, 7, 10"):
         load_scenarios(n_attributes=[4])
 

@@ -126,3 +126,14 @@ def test_targets(scenarios):
     assert len(draw_targets(scenarios, only=[])) == 0
     with pytest.raises(ArgumentError, match="uniform"):
         draw_targets(scenarios, distribution="cauchy")
+    with pytest.raises(ArgumentError, match="names of the scenarios"):
+        draw_targets(scenarios, only=["typo"])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1e-30), (0, 2e-50), (1e9, 1e9 + 1e-6), (-1e-20, 1e-20)])
+def test_options_differ_in_the_narrowest_ranges(low, high):
+    narrow = make_scenarios(pd.DataFrame({"scenario": "s", "attribute": ["x", "y"], "low": low, "high": high}))
+    pairs = draw_option_pairs(narrow, n_trials=50)
+    assert ((pairs.a != pairs.b).any(axis=2)).all()
+    assert pairs.a.min() >= low
+    assert pairs.b.max() <= high

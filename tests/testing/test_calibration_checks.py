@@ -105,10 +105,25 @@ def test_estimator_is_called_once_with_everything():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"n_scenarios": 10}, {"n_attributes": 1}, {"probs": (1.0,)}, {"p_value": 0.9}, {"seed": -1}]
+    "settings",
+    [
+        {"n_scenarios": 10},
+        {"n_attributes": 1},
+        {"probs": (1.0,)},
+        {"p_value": 0.9},
+        {"p_value": 0.0},
+        {"probs": 0.9},
+        {"seed": -1},
+    ],
 )
 def test_impossible_settings(settings):
     with pytest.raises(ArgumentError, match="expected"):
         _check(Oracle(), **settings)
     with pytest.raises(ArgumentError, match="slope_sd"):
         normal_prior(0.0)
+
+
+@pytest.mark.parametrize("slopes", [np.ones(2), np.ones(5), np.full(4, np.nan)])
+def test_priors_are_checked(slopes):
+    with pytest.raises(ArgumentError, match="an intercept and 4 slopes"):
+        assert_calibrated(lambda d, s: None, prior=lambda x, rng: (0.0, slopes), n_scenarios=100, n_trials=3)

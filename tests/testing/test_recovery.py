@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from selfinterp_stats import ArgumentError, fit_choices, load_scenarios
-from selfinterp_stats.agents import DeterministicDecider, LapsingDecider
+from selfinterp_stats.agents import DeterministicDecider, IdealPointDecider, LapsingDecider
 from selfinterp_stats.testing import assert_recovers
 
 
@@ -109,3 +110,33 @@ def test_draws_without_an_attribute():
 def test_impossible_settings(settings):
     with pytest.raises(ArgumentError, match="expected"):
         assert_recovers(ours, **settings)
+
+
+def test_labels_of_interleaved_scenarios():
+    mixed = load_scenarios(topics=["travel"], n_attributes=[5])
+    mixed = type(mixed)(mixed.frame.sort_values(["slot", "scenario"], kind="stable", ignore_index=True))
+    grouped = type(mixed)(mixed.frame.sort_values(["scenario", "slot"], kind="stable", ignore_index=True))
+    settings = {"n_scenarios": 4, "n_trials": 50, "max_rms_error": 200, "min_r": -1}
+    one = assert_recovers(ours, scenarios=mixed, **settings).table.set_index(["scenario", "attribute"])["truth"]
+    two = assert_recovers(ours, scenarios=grouped, **settings).table.set_index(["scenario", "attribute"])["truth"]
+    assert one.sort_index().equals(two.sort_index())
+
+
+def test_nothing_to_be_found_is_not_found():
+    decider = IdealPointDecider(ideal=0.5)
+    with pytest.raises(AssertionError, match="r with the true weights"):
+        assert_recovers(ours, decider=decider, n_scenarios=5, n_trials=30, max_rms_error=200)
+
+
+def test_draws_along_two_dimensions():
+    def wide(decisions, scenarios):
+        return xr.DataArray(
+            np.zeros((9, 3, 5)),
+            dims=["draw", "scenario", "attribute"],
+            coords={"scenario": scenarios.names, "attribute": list("abcde")},
+        )
+
+    with pytest.raises(ArgumentError, match="along one dimension"):
+        assert_recovers(wide, n_scenarios=3, n_trials=10)
+    with pytest.raises(ArgumentError, match="numbers"):
+        assert_recovers(lambda d, s: dict.fromkeys(s.names, "draws"), n_scenarios=3, n_trials=10)

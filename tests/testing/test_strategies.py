@@ -1,6 +1,7 @@
 """What the strategies draw is what they promise, for their users and for the damaged archives of our own tests."""
 
 import csv
+import dataclasses
 import io
 import warnings
 
@@ -139,3 +140,18 @@ def test_unknown_damage():
 def test_a_dropped_column_is_dropped_everywhere():
     text = damage_files({"scenarios.csv": b"a,b\n1,2\n3,4\n"}, "dropped-column", 1)["scenarios.csv"].decode()
     assert {len(row) for row in csv.reader(io.StringIO(text))} == {1}
+
+
+@pytest.mark.parametrize("kind", sorted(DAMAGES))
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", None, b'"open'])
+def test_damaged_files_can_be_damaged_again(kind, content):
+    assert isinstance(damage_files({"scenarios.csv": content}, kind, 1), dict)
+
+
+def test_two_models_at_one_stage_do_not_share_a_file(archive):
+    frame = archive.reports.frame.copy()
+    part = (frame["reporter"] == "preference-trained") & (frame["reply"] == "1")
+    frame.loc[part, "model"] = "m:another"
+    doubled = dataclasses.replace(archive, reports=dataclasses.replace(archive.reports, frame=frame))
+    with pytest.raises(ArgumentError, match="one model at each stage"):
+        encode_published(doubled)
