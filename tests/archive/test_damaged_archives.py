@@ -79,6 +79,7 @@ def try_damaged(files: dict[str, bytes | None], *, fit: bool) -> bool:
         shutil.rmtree(home)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("part", range(PARTS))
 def test_damage_ends_in_findings(part):
     kinds = set()
