@@ -17,7 +17,7 @@ def _agree(one, other):
         return one == other
     if 0 < x < 1e-3:
         return y < 1e-2  # a p value that says no
-    return y == pytest.approx(x, rel=0.15, abs=0.1)
+    return y == pytest.approx(x, rel=0.1, abs=0.02)
 
 
 @pytest.mark.parametrize("page", ["testing.md", "agents.md"])

@@ -67,7 +67,7 @@ def find_population_truth(
     -----
     The expectation of a reply is never computed: two independent replies have the covariance of their expectations, and
     either has the covariance of its expectation with the used weights. Target weights are not rounded here and displayed
-    differences not on a grid, which moves associations by less than 1e-4.
+    differences not on a grid.
 
     Examples
     --------

@@ -126,13 +126,12 @@ def test_kinds_are_those_of_the_docs(checkout):
 
 
 def test_kinds_are_those_of_the_source():
+    # "doubled-reply" is put together from the name of a unit
     import selfinterp_stats
 
     root = Path(selfinterp_stats.__file__).parent
     source = "".join(
         p.read_text() for part in ("archive", "tables") for p in (root / part).glob("*.py") if p.name != "problems.py"
     )
-    unused = [
-        kind for kind in (*ERROR_KINDS, *WARNING_KINDS) if f'"{kind}"' not in source and not kind.startswith("doubled-")
-    ]
+    unused = [kind for kind in (*ERROR_KINDS, *WARNING_KINDS) if f'"{kind}"' not in source and kind != "doubled-reply"]
     assert unused == []
