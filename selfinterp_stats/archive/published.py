@@ -70,31 +70,30 @@ def read_scenarios(raw: RawTable, units: dict[tuple[str, str], str], problems: P
     # A scenario's attributes end with the last slot that holds anything; a gap before it is a missing attribute.
     count = np.where(filled.any(axis=1), n_slots - np.argmax(filled[:, ::-1], axis=1), 1)
     question = raw.text("question") if "question" in raw.columns else np.full(len(raw), "", dtype=object)
-    parts = []
-    for j in range(1, n_slots + 1):
-        used = count >= j
-        parts.append(
-            pd.DataFrame(
-                {
-                    "record": np.arange(len(raw)),
-                    "scenario": names,
-                    "question": question,
-                    "slot": j,
-                    "attribute": attributes[:, j - 1],
-                    "low": raw.numbers(f"attr{j}_min", problems, needed=used),
-                    "high": raw.numbers(f"attr{j}_max", problems, needed=used),
-                    "row": raw.rows,
-                    "attribute_column": f"attr{j}",
-                    "high_column": f"attr{j}_max",
-                }
-            )[used & fresh]
-        )
-    entries = pd.concat(parts, ignore_index=True).sort_values(["record", "slot"], kind="stable", ignore_index=True)
-    pairs = zip(entries["scenario"], entries["attribute"], strict=True)
-    entries["unit"] = [units.get(pair, "") for pair in pairs]
+    used = count[:, None] >= np.arange(1, n_slots + 1)
+    limits = np.empty((2, len(raw), n_slots))
+    for j in range(n_slots):
+        for i, end in enumerate(("min", "max")):
+            limits[i, :, j] = raw.numbers(f"attr{j + 1}_{end}", problems, needed=used[:, j])
+    record, place = np.nonzero(used & fresh[:, None])
+    attribute = attributes[record, place]
+    entries = pd.DataFrame(
+        {
+            "scenario": names[record],
+            "question": question[record],
+            "slot": place + 1,
+            "attribute": attribute,
+            "unit": [units.get(pair, "") for pair in zip(names[record], attribute, strict=True)],
+            "low": limits[0, record, place],
+            "high": limits[1, record, place],
+            "row": raw.rows[record],
+            "attribute_column": [f"attr{j + 1}" for j in place],
+            "high_column": [f"attr{j + 1}_max" for j in place],
+        }
+    )
     scenarios, spoiled = build_scenarios(entries, raw.file, problems)
-    place = list(raw.columns).index("scenario")
-    return scenarios, spoiled | {record[place].strip() for record in raw.set_aside if len(record) > place}
+    column = list(raw.columns).index("scenario")
+    return scenarios, spoiled | {cells[column].strip() for cells in raw.set_aside if len(cells) > column}
 
 
 def read_targets(raw: RawTable, scenarios: Scenarios, spoiled: set[str], problems: Problems) -> Targets:
@@ -106,13 +105,18 @@ def read_targets(raw: RawTable, scenarios: Scenarios, spoiled: set[str], problem
     if not raw.require(columns, problems, remedy=_REMEDY):
         return build_targets(pd.DataFrame(), scenarios, raw.file, problems)
     _warn_unused(raw, ["scenario", *columns], problems)
-    parts = []
-    for j, column in enumerate(columns, start=1):
-        values = _slot_numbers(raw, column, j, names, count, known, problems)
-        part = pd.DataFrame({"scenario": names, "slot": j, "target": values, "row": raw.rows, "column": column})
-        parts.append(part[known & (count >= j)])
-    lookup = scenarios.frame[["scenario", "slot", "attribute"]]
-    entries = pd.concat(parts, ignore_index=True).merge(lookup, on=["scenario", "slot"], how="left")
+    weights = [_slot_numbers(raw, name, j, names, count, known, problems) for j, name in enumerate(columns, start=1)]
+    place, record = np.nonzero(known & (count > np.arange(len(columns))[:, None]))  # slot by slot
+    entries = pd.DataFrame(
+        {
+            "scenario": names[record],
+            "slot": place + 1,
+            "attribute": [scenarios.attributes[names[i]][j] for i, j in zip(record, place, strict=True)],
+            "target": np.array(weights)[place, record],
+            "row": raw.rows[record],
+            "column": [columns[j] for j in place],
+        }
+    )
     return build_targets(entries, scenarios, raw.file, problems)
 
 

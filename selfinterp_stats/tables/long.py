@@ -210,8 +210,9 @@ def report_unknown_scenarios(
     frame: pd.DataFrame, scenarios: Scenarios, spoiled: set[str], file: str, problems: Problems
 ) -> pd.Series:
     """Report the first row of every scenario that is not declared; a mask of the rows to set aside."""
-    declared = set(scenarios.names)
-    outside: pd.Series = ~frame["scenario"].isin(declared)
+    outside: pd.Series = ~frame["scenario"].isin(scenarios.names)
+    if not outside.any():
+        return outside
     for _, entry in frame[outside & ~frame["scenario"].isin(spoiled)].drop_duplicates("scenario").iterrows():
         name = entry["scenario"]
         times = int((frame["scenario"] == name).sum())

@@ -172,14 +172,13 @@ def _warn_odd_replies(entries: pd.DataFrame, scenarios: Scenarios, file: str, pr
 
 
 def _unfold(entries: pd.DataFrame, conditions: Sequence[str], scenarios: Scenarios) -> pd.DataFrame:
-    lookup = scenarios.frame[["scenario", "slot", "attribute"]]
-    kept = [*KEYS, "status", *conditions]
-    entries = entries.assign(reply_order=np.arange(len(entries)))
-    parts = []
-    for slot in range(1, scenarios.n_slots + 1):
-        part = entries[[*kept, "reply_order"]].assign(slot=slot)
-        for value in ("report", "a", "b"):
-            part[value] = entries[f"{value}_{slot}"].to_numpy(dtype=np.float64)
-        parts.append(part)
-    long = pd.concat(parts, ignore_index=True).merge(lookup, on=["scenario", "slot"], how="inner")
-    return long.sort_values(["reply_order", "slot"], kind="stable").reset_index(drop=True)
+    attributes = [scenarios.attributes[name] for name in entries["scenario"]]
+    place = np.concatenate([np.arange(len(names)) for names in attributes])
+    reply = np.repeat(np.arange(len(entries)), [len(names) for names in attributes])
+    long = entries[[*KEYS, "status", *conditions]].take(reply).reset_index(drop=True)
+    long["slot"] = place + 1
+    long["attribute"] = [name for names in attributes for name in names]
+    for value in ("report", "a", "b"):
+        columns = [f"{value}_{slot}" for slot in range(1, scenarios.n_slots + 1)]
+        long[value] = entries[columns].to_numpy(dtype=np.float64)[reply, place]
+    return long

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -37,20 +39,28 @@ class Scenarios:
     def __len__(self) -> int:
         return len(self.names)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Names of the scenarios, in the order given."""
-        return list(dict.fromkeys(self.frame["scenario"]))
+        return list(self.attributes)
 
-    @property
+    @cached_property
+    def attributes(self) -> dict[str, tuple[str, ...]]:
+        """Attributes of each scenario, in the order of their slots."""
+        grouped: dict[str, list[str]] = {}
+        for name, attribute in zip(self.frame["scenario"], self.frame["attribute"], strict=True):
+            grouped.setdefault(str(name), []).append(str(attribute))
+        return {name: tuple(attributes) for name, attributes in grouped.items()}
+
+    @cached_property
     def n_attributes(self) -> dict[str, int]:
         """Number of attributes of each scenario."""
-        return {str(k): int(v) for k, v in self.frame.groupby("scenario", sort=False).size().items()}
+        return {name: len(attributes) for name, attributes in self.attributes.items()}
 
-    @property
+    @cached_property
     def n_slots(self) -> int:
         """Largest number of attributes that a scenario has."""
-        return int(self.frame["slot"].max()) if len(self.frame) else 0
+        return max(self.n_attributes.values(), default=0)
 
     def ranges(self, names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Low and high end of every attribute of the named scenarios.
@@ -154,7 +164,7 @@ def build_scenarios(entries: pd.DataFrame, file: str, problems: Problems) -> tup
         Names of the others, so that rows of other files that mention them are not called unknown.
     """
     if entries.empty:
-        return Scenarios(_empty_frame()), set()
+        return Scenarios(_empty_template().copy()), set()
     bad = entries[["low", "high"]].isna().any(axis=1).to_numpy()
     bad = bad | _report_names(entries, file, problems)
     bad = bad | _report_counts(entries, file, problems)
@@ -195,10 +205,13 @@ def _report_names(entries: pd.DataFrame, file: str, problems: Problems) -> NDArr
 
 
 def _report_counts(entries: pd.DataFrame, file: str, problems: Problems) -> NDArray[np.bool_]:
-    counts = entries.groupby("scenario")["slot"].transform("size").to_numpy()
-    wrong = ((counts < MIN_ATTRIBUTES) | (counts > MAX_ATTRIBUTES)) & (entries["scenario"] != "").to_numpy()
+    counts = Counter(entries["scenario"])
+    odd = {name for name, count in counts.items() if not MIN_ATTRIBUTES <= count <= MAX_ATTRIBUTES} - {""}
+    wrong = np.array([name in odd for name in entries["scenario"]], dtype=bool)
+    if not odd:
+        return wrong
     for _, entry in entries[wrong].drop_duplicates("scenario").iterrows():
-        count = int((entries["scenario"] == entry["scenario"]).sum())
+        count = counts[entry["scenario"]]
         problems.error(
             "attribute-count",
             file,
@@ -209,11 +222,11 @@ def _report_counts(entries: pd.DataFrame, file: str, problems: Problems) -> NDAr
             remedy="add or remove attributes, or remove the scenario",
             scenario=entry["scenario"],
         )
-    return np.asarray(wrong)
+    return wrong
 
 
 def _report_ranges(entries: pd.DataFrame, file: str, problems: Problems) -> NDArray[np.bool_]:
-    wrong = (entries["high"] - entries["low"] < _NARROWEST).to_numpy()
+    wrong = entries["high"].to_numpy() - entries["low"].to_numpy() < _NARROWEST
     for _, entry in entries[wrong].iterrows():
         problems.error(
             "bad-range",
@@ -228,6 +241,7 @@ def _report_ranges(entries: pd.DataFrame, file: str, problems: Problems) -> NDAr
     return np.asarray(wrong)
 
 
-def _empty_frame() -> pd.DataFrame:
+@cache  # building it costs more than reading a small file
+def _empty_template() -> pd.DataFrame:
     frame = pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS})
     return frame.astype({"slot": "int64", "low": "float64", "high": "float64"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -107,8 +108,7 @@ def build_targets(entries: pd.DataFrame, scenarios: Scenarios, file: str, proble
         Where findings go.
     """
     if entries.empty:
-        empty = pd.DataFrame({name: pd.Series(dtype="float64") for name in COLUMNS})
-        return Targets(empty.astype({"scenario": "str", "attribute": "str", "slot": "int64"}))
+        return Targets(_empty_template().copy())
     for _, entry in entries[entries["slot"].isna()].iterrows():
         problems.error(
             "wrong-attribute",
@@ -138,3 +138,9 @@ def build_targets(entries: pd.DataFrame, scenarios: Scenarios, file: str, proble
     known = known[~doubled & known["scenario"].isin(scenarios.names)]
     frame = known[list(COLUMNS)].astype({"slot": np.int64}).reset_index(drop=True)
     return Targets(frame)
+
+
+@cache  # building it costs more than reading a small file
+def _empty_template() -> pd.DataFrame:
+    frame = pd.DataFrame({name: pd.Series(dtype="float64") for name in COLUMNS})
+    return frame.astype({"scenario": "str", "attribute": "str", "slot": "int64"})
