@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from selfinterp_stats.choice.kernels import log_likelihood, log_likelihood_derivatives, log_likelihood_serial
+from selfinterp_stats.choice.kernels import log_likelihood, log_likelihood_derivatives
 from selfinterp_stats.choice.priors import ChoicePriors
 
 __all__ = ["ChoiceDensity"]
@@ -58,8 +58,7 @@ class ChoiceDensity:
 
     def evaluate(self, theta: Floats) -> Floats:
         """Log densities, (B, S, K + 1) to (B, S)."""
-        kernel = log_likelihood if len(theta) > 1 else log_likelihood_serial
-        value: Floats = kernel(np.ascontiguousarray(theta), self.x, self.s, self.first)
+        value: Floats = log_likelihood(np.ascontiguousarray(theta), self.x, self.s, self.first)
         value += self.priors.intercept.log_density(theta[:, :, 0])
         for k in range(1, theta.shape[2]):
             value += self.priors.slopes.log_density(theta[:, :, k])

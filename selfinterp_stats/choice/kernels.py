@@ -1,6 +1,7 @@
 """Compiled loops over trials: the Bernoulli-logit likelihood and its derivatives.
 
-Every problem of a batch is computed by one thread from start to end, so no sum depends on the number of threads.
+They run on one thread and hold no lock: whoever has many problems shares them out among threads of its own. Every problem
+is computed from start to end by one of them, so no sum depends on their number.
 ``s`` is +1 where A was chosen and -1 where B was; z = s * (theta_0 + x'theta_1..K) is the log odds of what was chosen.
 """
 
@@ -11,7 +12,7 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["log_likelihood", "log_likelihood_derivatives", "log_likelihood_serial"]
+__all__ = ["log_likelihood", "log_likelihood_derivatives"]
 
 _BLOCK = 64  # draws handled together, so that the inner loops run over contiguous memory
 _FACTORS = 512  # factors of 1 + exp(-|z|) <= 2 that a product of doubles can hold
@@ -54,7 +55,7 @@ def _fill(out, theta, x, s, start, stop):  # type: ignore[no-untyped-def]  # pra
             out[offset + j] = total[j] - math.log(product[j])
 
 
-@numba.njit(parallel=True, cache=True, error_model="numpy")
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def log_likelihood(theta, x, s, first):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Log-likelihood at many points of each problem.
 
@@ -75,24 +76,12 @@ def log_likelihood(theta, x, s, first):  # type: ignore[no-untyped-def]  # pragm
         Shape (B, S).
     """
     out = np.empty(theta.shape[:2])
-    for b in numba.prange(theta.shape[0]):
-        _fill(out[b], theta[b], x, s, first[b], first[b + 1])
-    return out
-
-
-@numba.njit(cache=True, error_model="numpy")
-def log_likelihood_serial(theta, x, s, first):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """The same on one thread: a Markov chain asks for few points at a time, and waking threads costs more than the work.
-
-    It is a function of its own because numba's cache does not tell two ways of compiling one function apart.
-    """
-    out = np.empty(theta.shape[:2])
     for b in range(theta.shape[0]):
         _fill(out[b], theta[b], x, s, first[b], first[b + 1])
     return out
 
 
-@numba.njit(parallel=True, cache=True, error_model="numpy")
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def log_likelihood_derivatives(theta, x, s, first):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Log-likelihood, gradient and negative Hessian at one point of each problem.
 
@@ -112,7 +101,7 @@ def log_likelihood_derivatives(theta, x, s, first):  # type: ignore[no-untyped-d
     value = np.zeros(n_problems)
     gradient = np.zeros((n_problems, n_terms))
     curvature = np.zeros((n_problems, n_terms, n_terms))
-    for b in numba.prange(n_problems):
+    for b in range(n_problems):
         row = np.empty(n_terms)
         row[0] = 1.0
         for n in range(first[b], first[b + 1]):

@@ -13,9 +13,11 @@ resampling). Stored draws are equally weighted: systematic resampling, then shuf
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,10 +78,13 @@ def sample_laplace(density: LogDensity, draws: int, rngs: Sequence[np.random.Gen
     """
     n_problems, n_dimensions = density.shape
     size = max(1, _BATCH_VALUES // (max(draws, _FEWEST_PROPOSALS) * n_dimensions))
-    parts = [
-        _sample_batch(density.select(range(start, min(start + size, n_problems))), draws, rngs[start : start + size])
-        for start in range(0, n_problems, size)
-    ]
+
+    def sample(start: int) -> EngineDraws:
+        members = range(start, min(start + size, n_problems))
+        return _sample_batch(density.select(members), draws, rngs[start : start + size])
+
+    with ThreadPoolExecutor(numba.get_num_threads()) as pool:
+        parts = list(pool.map(sample, range(0, n_problems, size)))
     return EngineDraws(
         draws=np.concatenate([part.draws for part in parts]),
         k_hat=np.concatenate([part.k_hat for part in parts]),
