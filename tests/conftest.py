@@ -65,4 +65,4 @@ def archive(archive_folder: Path) -> Archive:
 @pytest.fixture(scope="session")
 def fit(archive: Archive) -> ChoiceFit:
     """The same, fitted."""
-    return fit_choices(archive.decisions, archive.scenarios, draws=1000, seed=5)
+    return fit_choices(archive.decisions, archive.scenarios, pooling="none", draws=1000, seed=5)

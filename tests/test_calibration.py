@@ -42,7 +42,7 @@ def run():
     recorder, kept = Recorder(), []
 
     def estimate(decisions, scenarios):
-        kept.append(fit_choices(decisions, scenarios, draws=1000, seed=1))
+        kept.append(fit_choices(decisions, scenarios, pooling="none", draws=1000, seed=1))
         return kept[0].draws["slope"]
 
     settings = {"n_scenarios": N_SEEDS, "n_trials": N_TRIALS, "n_attributes": N_ATTRIBUTES, "probs": (0.5, 0.9, 0.95)}
@@ -113,7 +113,7 @@ def test_intervals_of_weights_cover_at_least(run):
 
 def _twin(change=lambda draws: draws, **settings):
     def estimate(decisions, scenarios):
-        draws = fit_choices(decisions, scenarios, draws=500, seed=1, **settings).draws["slope"]
+        draws = fit_choices(decisions, scenarios, pooling="none", draws=500, seed=1, **settings).draws["slope"]
         return change(draws)
 
     with pytest.raises(AssertionError) as caught:

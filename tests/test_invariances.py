@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from selfinterp_stats import Decisions, Scenarios, fit_choices, load_scenarios, simulate_experiment
 from selfinterp_stats.agents import Agent, LogitDecider
-from selfinterp_stats.choice.density import ChoiceDensity
+from selfinterp_stats.choice.density import ChoiceDensity, ChoiceLikelihood
 from selfinterp_stats.choice.priors import PAPER_PRIORS
 from selfinterp_stats.engines.newton import find_modes
 from selfinterp_stats.testing import strategies
@@ -34,7 +34,7 @@ def tables():
 
 
 def fit(decisions, scenarios, **options):
-    return fit_choices(decisions, scenarios, draws=DRAWS, **{"seed": 1, **options})
+    return fit_choices(decisions, scenarios, pooling="none", draws=DRAWS, **{"seed": 1, **options})
 
 
 def find_mode(decisions, scenarios):
@@ -49,7 +49,7 @@ def find_mode(decisions, scenarios):
         own = x[rows][:, :size]
         s = np.where(decisions.frame["chosen"].to_numpy()[rows] == "A", 1.0, -1.0)
         centred = np.ascontiguousarray(own - own.mean(axis=0))
-        mode = find_modes(ChoiceDensity(centred, s, np.array([0, len(rows)]), PAPER_PRIORS)).location[0]
+        mode = find_modes(ChoiceDensity(ChoiceLikelihood(centred, s, np.array([0, len(rows)])), PAPER_PRIORS)).location[0]
         modes[name] = np.concatenate([[mode[0] - own.mean(axis=0) @ mode[1:]], mode[1:]])
     return modes
 
@@ -234,7 +234,7 @@ def check_bounds(draws, context):
 @given(strategies.decision_tables(), st.integers(0, 99))
 def test_weights_stay_within_their_bounds(decisions, seed):
     scenarios = _scenarios_of(decisions)
-    found = fit_choices(decisions, scenarios, draws=100, seed=seed)
+    found = fit_choices(decisions, scenarios, pooling="none", draws=100, seed=seed)
     weights = found.weights()
     draws = weights.draws.transpose("weight", ...).to_numpy().reshape(len(found.slopes), -1)
     check_bounds(draws, found.slopes["context"].to_numpy())

@@ -58,7 +58,7 @@ def time_fits(archive: Path, repeats: int) -> tuple[int, list[float]]:
     seconds = []
     for _ in range(repeats + 1):  # the first compiles
         started = time.perf_counter()
-        fit = fit_choices(data.decisions, data.scenarios, draws=DRAWS)
+        fit = fit_choices(data.decisions, data.scenarios, pooling="none", draws=DRAWS)
         fit.weights()
         seconds.append(time.perf_counter() - started)
     return len(fit.contexts), seconds[1:]

@@ -50,7 +50,7 @@ def measure(decider, n_trials, scenarios):
     """One row of the table."""
     agent = Agent("m", decider, reporters={})
     experiment = simulate_experiment(scenarios, agents=[agent], n_instilled=0, n_trials=(n_trials, n_trials), seed=20)
-    fit = fit_choices(experiment.archive.decisions, experiment.archive.scenarios, seed=1)
+    fit = fit_choices(experiment.archive.decisions, experiment.archive.scenarios, pooling="none", seed=1)
     table = fit.weights().table.merge(experiment.weights, on=["scenario", "slot"])
     used = table["used"]
     held = (table["hdi_low"] <= used) & (used <= table["hdi_high"])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from selfinterp_stats.choice.priors import ChoicePriors
+from selfinterp_stats.choice.priors import ChoicePriors, PooledPriors
 from selfinterp_stats.containers import make_inference_data
 from selfinterp_stats.summaries import check_probability, find_hdi
 from selfinterp_stats.tables import Decisions, Scenarios
@@ -33,8 +33,10 @@ class ChoiceSpec:
     by : tuple of str
         Columns whose values make the groups.
     pooling : str
-        ``none``: every scenario by itself.
-    priors : ChoicePriors
+        ``none``: every scenario by itself; ``partial``: the scenarios of a group share a learned spread of slopes.
+    response : str
+        ``choice``, or ``probability`` where the probabilities of A were taken.
+    priors : ChoicePriors or PooledPriors
         Priors in force.
     inference : str
         The engine.
@@ -44,7 +46,8 @@ class ChoiceSpec:
 
     by: tuple[str, ...]
     pooling: str
-    priors: ChoicePriors
+    response: str
+    priors: ChoicePriors | PooledPriors
     inference: str
     draws: int
     seed: int
@@ -66,9 +69,9 @@ class ChoiceFit:
         The data.
     contexts : pandas.DataFrame
         One row for each context: the grouping columns, ``scenario, n_trials, n_attributes, share_a, sampler``
-        ("importance" or "slice"), ``k_hat, ess, r_hat, mcse, converged, intercept_mcse``. ``ess`` is that of the
-        importance weights, or the smallest of the chains' bulk and tail sizes; ``mcse`` the largest Monte-Carlo standard
-        error of a mean in units of that parameter's posterior sd.
+        ("importance", "adapted", "slice" or "nuts"), ``k_hat, ess, r_hat, mcse, converged, intercept_mcse``. ``ess`` is
+        that of the importance weights, or the smallest of the chains' bulk and tail sizes; ``mcse`` the largest
+        Monte-Carlo standard error of a mean in units of that parameter's posterior sd.
     slopes : pandas.DataFrame
         One row for each slope: the grouping columns, ``scenario, slot, attribute, context`` and ``mcse`` (of the mean,
         in log odds).
@@ -78,6 +81,11 @@ class ChoiceFit:
         Shape (contexts, draws).
     left_out : pandas.DataFrame
         Trials that entered no context: the grouping columns, ``scenario, reason, count``.
+    population : pandas.DataFrame
+        Under partial pooling one row for each group and hyperparameter: the grouping columns, ``parameter`` ("tau",
+        "sigma_alpha", ...), ``n_scenarios`` and ``mcse`` (of the mean).
+    population_draws : numpy.ndarray
+        Draws of the hyperparameters, on their own scale, joint with all others; shape (rows of `population`, draws).
     """
 
     spec: ChoiceSpec
@@ -88,22 +96,30 @@ class ChoiceFit:
     slope_draws: Floats
     intercept_draws: Floats
     left_out: pd.DataFrame
+    population: pd.DataFrame
+    population_draws: Floats
 
     @property
     def draws(self) -> xr.Dataset:
-        """Equally weighted draws: ``slope`` (chain, draw, weight) and ``intercept`` (chain, draw, context)."""
+        """Equally weighted draws.
+
+        ``slope`` (chain, draw, weight), ``intercept`` (chain, draw, context) and, under partial pooling, ``population``
+        (chain, draw, hyperparameter).
+        """
         import xarray as xr
 
         names = [*self.spec.by, "scenario"]
         slope_index = self.slopes[[*names, "slot", "attribute"]]
         # the two index tables share column names, so those of the contexts carry a prefix
         context_index = self.contexts[names].add_prefix("context_")
-        return xr.Dataset(
-            {
-                "slope": label_draws(self.slope_draws, slope_index, "weight", "slope"),
-                "intercept": label_draws(self.intercept_draws, context_index, "context", "intercept"),
-            }
-        )
+        variables = {
+            "slope": label_draws(self.slope_draws, slope_index, "weight", "slope"),
+            "intercept": label_draws(self.intercept_draws, context_index, "context", "intercept"),
+        }
+        if len(self.population):
+            index = self.population[[*self.spec.by, "parameter"]].add_prefix("population_")
+            variables["population"] = label_draws(self.population_draws, index, "hyperparameter", "population")
+        return xr.Dataset(variables)
 
     def weights(self, *, scale: str = "max", prob: float = 0.95) -> Weights:
         """Used weights, normalised in every draw and then summarised.
@@ -176,6 +192,53 @@ class ChoiceFit:
         summaries = ["mean", "sd", "median", "hdi_low", "hdi_high", "mcse", "ess", "k_hat"]
         return table[[*names, "slot", "attribute", *summaries]]
 
+    def describe_population(self, *, prob: float = 0.95) -> pd.DataFrame:
+        """Posterior of the hyperparameters.
+
+        Parameters
+        ----------
+        prob : float
+            Probability of the highest-density interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The grouping columns, ``parameter, n_scenarios, mean, sd, median, hdi_low, hdi_high, mcse``; scales are log odds
+            for a difference of an attribute's whole range. No rows without pooling.
+        """
+        check_probability(prob)
+        values = self.population_draws
+        low, high = find_hdi(values, prob) if len(values) else (np.empty(0), np.empty(0))
+        table = self.population.assign(
+            mean=values.mean(axis=1), sd=values.std(axis=1, ddof=1), median=np.median(values, axis=1)
+        ).assign(hdi_low=low, hdi_high=high)
+        table.attrs["prob"] = prob
+        summaries = ["mean", "sd", "median", "hdi_low", "hdi_high", "mcse"]
+        return table[[*self.spec.by, "parameter", "n_scenarios", *summaries]]
+
+    def describe_consistency(self, *, prob: float = 0.95) -> pd.DataFrame:
+        """Posterior of each context's consistency, the largest absolute slope: log odds that a whole range is worth.
+
+        Parameters
+        ----------
+        prob : float
+            Probability of the highest-density interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each context: the grouping columns, ``scenario, mean, median, hdi_low, hdi_high``.
+        """
+        check_probability(prob)
+        starts = np.flatnonzero(np.r_[True, np.diff(self.slopes["context"].to_numpy()) != 0])
+        values = np.maximum.reduceat(np.abs(self.slope_draws), starts, axis=0)
+        low, high = find_hdi(values, prob)
+        table = self.contexts[[*self.spec.by, "scenario"]].assign(
+            mean=values.mean(axis=1), median=np.median(values, axis=1), hdi_low=low, hdi_high=high
+        )
+        table.attrs["prob"] = prob
+        return table
+
     def to_netcdf(self, path: str | Path, *, dtype: str = "float64") -> None:
         """Write the fit with its data to a netCDF file; ``read_fit`` gives it back, ArviZ reads its posterior.
 
@@ -211,16 +274,23 @@ class ChoiceFit:
             f"  Pooling:     {spec.pooling}",
             f"  Priors:      {spec.priors}",
             f"  Inference:   {spec.inference}, {spec.draws:,} draws a scenario, seed {spec.seed}",
-            f"  Diagnostics: Pareto k-hat up to {contexts['k_hat'].max():.2f}, ESS from {contexts['ess'].min():,.0f}, "
+            f"  Diagnostics: {self._worst()}, ESS from {contexts['ess'].min():,.0f}, "
             f"MCSE up to {contexts['mcse'].max():.3f} sd",
             f"  Slice sampler took over in {len(exact)} scenarios"
             + (f": {', '.join(exact['scenario'].astype(str)[:5])}{' ...' if len(exact) > 5 else ''}" if len(exact) else ""),
             f"  Not converged: {int((~contexts['converged']).sum())} scenarios",
             f"  Left out:    {int(self.left_out['count'].sum()):,} trials",
-            "",
-            "Coefficients (log odds; 95% HDI):",
-            self.summary().round(2).to_string(index=False, max_rows=16),
         ]
+        if len(self.population):
+            lines += ["", "Population (95% HDI):", self.describe_population().round(2).to_string(index=False)]
+        lines += ["", "Coefficients (log odds; 95% HDI):", self.summary().round(2).to_string(index=False, max_rows=16)]
         return "\n".join(lines)
+
+    def _worst(self) -> str:
+        found = []
+        for column, name in (("k_hat", "Pareto k-hat"), ("r_hat", "R-hat")):
+            if self.contexts[column].notna().any():
+                found.append(f"{name} up to {self.contexts[column].max():.2f}")
+        return ", ".join(found)
 
     __repr__ = __str__

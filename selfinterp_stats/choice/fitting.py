@@ -6,23 +6,18 @@ import logging
 import warnings
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from selfinterp_stats.choice.density import ChoiceDensity
-from selfinterp_stats.choice.design import Design, build_design
+from selfinterp_stats.choice.design import build_design
 from selfinterp_stats.choice.fit import ChoiceFit, ChoiceSpec
-from selfinterp_stats.choice.priors import ChoicePriors, resolve_priors
-from selfinterp_stats.engines import sample_laplace
+from selfinterp_stats.choice.pooled import fit_with_pooling
+from selfinterp_stats.choice.priors import ChoicePriors, PooledPriors, resolve_priors
+from selfinterp_stats.choice.separate import fit_separately
 from selfinterp_stats.errors import SelfInterpWarning, check_choice
-from selfinterp_stats.seeding import check_draws, check_seed, make_generator
+from selfinterp_stats.seeding import check_draws, check_seed
 from selfinterp_stats.tables import Decisions, Scenarios
 
 __all__ = ["fit_choices"]
 
 _log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float64]
 
 
 def fit_choices(
@@ -30,8 +25,9 @@ def fit_choices(
     scenarios: Scenarios,
     *,
     by: Sequence[str] = ("base_model", "preferences"),
-    pooling: str = "none",
-    priors: str | ChoicePriors = "paper",
+    pooling: str = "partial",
+    response: str = "choice",
+    priors: str | ChoicePriors | PooledPriors | None = None,
     inference: str = "laplace",
     draws: int = 4000,
     seed: int = 1,
@@ -42,8 +38,10 @@ def fit_choices(
 
         logit P(chose A) = alpha_s + sum_a beta_sa * x_sat
 
-    each scenario by itself. Under ``priors="paper"`` slopes are Normal(0, 1) and the intercept is Student-t(3, 0, 2.5)
-    *at centred predictors*, which is what brms does with its default prior; the intercept reported is alpha itself.
+    With ``pooling="partial"`` slopes are Normal(0, tau) and intercepts Normal(0, sigma_alpha), both scales learned from all
+    scenarios of a group. With ``pooling="none"`` each scenario stands by itself: under ``priors="paper"`` slopes are
+    Normal(0, 1) and the intercept is Student-t(3, 0, 2.5) *at centred predictors*, which is what brms does with its default
+    prior. The intercept reported is always alpha itself.
 
     Parameters
     ----------
@@ -53,10 +51,12 @@ def fit_choices(
         The scenarios that they belong to.
     by : sequence of str
         Columns of the decisions whose values make separate groups; condition columns may be among them.
-    pooling : {"none"}
-        Whether scenarios share a spread of slopes; so far they do not.
-    priors : "paper" or ChoicePriors
-        Priors.
+    pooling : {"partial", "none"}
+        Whether the scenarios of a group share a learned spread of slopes. ``none`` is the published analysis.
+    response : {"choice"}
+        What of a decision is modelled.
+    priors : PooledPriors, ChoicePriors or "paper", optional
+        PooledPriors with partial pooling, else ChoicePriors or "paper". The model's own where not given.
     inference : {"laplace"}
         The engine: importance sampling from a Student-t at the mode, with an exact slice sampler for each scenario whose
         Pareto k-hat or effective size says that this is not enough.
@@ -105,60 +105,18 @@ def fit_choices(
     >>> bool((table["hdi_low"].iloc[1] < -25) and (-25 < table["hdi_high"].iloc[1]))
     True
     """
-    check_choice("pooling", pooling, ("none",))
+    check_choice("pooling", pooling, ("partial", "none"))
+    check_choice("response", response, ("choice",))
     check_choice("inference", inference, ("laplace",))
     check_draws(draws)
     check_seed(seed)
-    spec = ChoiceSpec(tuple(by), pooling, resolve_priors(priors), inference, int(draws), int(seed))
+    spec = ChoiceSpec(tuple(by), pooling, response, resolve_priors(priors, pooling), inference, int(draws), int(seed))
     design = build_design(decisions, scenarios, spec.by)
-    fit = _fit_without_pooling(design, spec, decisions, scenarios)
+    arrays = fit_separately(design, spec) if pooling == "none" else fit_with_pooling(design, spec)
+    fit = arrays.finish(spec, decisions, scenarios)
     _warn_unconverged(fit)
     _log.info("fitted %d scenarios", len(fit.contexts))
     return fit
-
-
-def _fit_without_pooling(design: Design, spec: ChoiceSpec, decisions: Decisions, scenarios: Scenarios) -> ChoiceFit:
-    contexts = design.contexts.copy()
-    n_contexts, n_slopes = len(contexts), len(design.slopes)
-    slope_draws = np.empty((n_slopes, spec.draws))
-    intercept_draws = np.empty((n_contexts, spec.draws))
-    slope_mcse = np.empty(n_slopes)
-    found = {name: np.empty(n_contexts) for name in ("k_hat", "ess", "r_hat", "mcse", "intercept_mcse")}
-    exact, converged = np.empty(n_contexts, dtype=bool), np.empty(n_contexts, dtype=bool)
-    slope_context = design.slopes["context"].to_numpy()
-    for size in np.unique(contexts["n_attributes"]):  # a batch has one number of dimensions
-        members = np.flatnonzero(contexts["n_attributes"] == size)
-        density, centres = _density(design, members, int(size), spec.priors)
-        labels = contexts.loc[members, [*spec.by, "scenario"]].to_dict("records")
-        rngs = [make_generator(spec.seed, "fit", **{str(k): v for k, v in label.items()}) for label in labels]
-        result = sample_laplace(density, spec.draws, rngs)
-        rows = np.flatnonzero(np.isin(slope_context, members))
-        slopes = result.draws[:, :, 1:]
-        slope_draws[rows] = slopes.transpose(0, 2, 1).reshape(len(rows), spec.draws)
-        intercept_draws[members] = result.draws[:, :, 0] - np.einsum("bk,bsk->bs", centres, slopes)
-        spread = result.draws.std(axis=1)
-        slope_mcse[rows] = result.mcse[:, 1:].ravel()
-        found["mcse"][members] = (result.mcse / spread).max(axis=1)
-        # relative accuracy carries over from the intercept at centred predictors
-        found["intercept_mcse"][members] = found["mcse"][members] * intercept_draws[members].std(axis=1)
-        found["k_hat"][members], found["ess"][members], found["r_hat"][members] = result.k_hat, result.ess, result.r_hat
-        exact[members], converged[members] = result.exact, result.converged
-    contexts["sampler"] = np.where(exact, "slice", "importance")
-    contexts = contexts.assign(**{name: found[name] for name in ("k_hat", "ess", "r_hat", "mcse")})
-    contexts["converged"] = converged
-    contexts["intercept_mcse"] = found["intercept_mcse"]
-    slopes_index = design.slopes.assign(mcse=slope_mcse)
-    return ChoiceFit(spec, decisions, scenarios, contexts, slopes_index, slope_draws, intercept_draws, design.left_out)
-
-
-def _density(design: Design, members: NDArray[np.int64], size: int, priors: ChoicePriors) -> tuple[ChoiceDensity, Floats]:
-    """Density of the given contexts, and the means that their predictors were centred at, shape (B, K)."""
-    everything = ChoiceDensity(design.x[:, :size], design.s, design.first, priors)
-    density = everything.select(members.tolist())
-    counts = np.diff(density.first)
-    centres = np.add.reduceat(density.x, density.first[:-1], axis=0) / counts[:, None]
-    centred = np.ascontiguousarray(density.x - np.repeat(centres, counts, axis=0))
-    return ChoiceDensity(centred, density.s, density.first, priors), centres
 
 
 def _warn_unconverged(fit: ChoiceFit) -> None:

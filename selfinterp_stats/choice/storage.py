@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from selfinterp_stats.choice.fit import ChoiceFit, ChoiceSpec
-from selfinterp_stats.choice.priors import ChoicePriors, Normal, StudentT
+from selfinterp_stats.choice.priors import Beta, ChoicePriors, Gamma, LogNormal, Normal, PooledPriors, StudentT
 from selfinterp_stats.containers import read_groups, write_groups
 from selfinterp_stats.errors import ArgumentError, check_choice
 from selfinterp_stats.tables import Decisions, Scenarios
@@ -24,7 +24,9 @@ __all__ = ["read_fit", "write_fit"]
 
 _FORMAT = "selfinterp-choice-fit"
 _VERSION = 1
-_TABLES = ("contexts", "slopes", "left_out", "decisions", "scenarios")
+_TABLES = ("contexts", "slopes", "left_out", "decisions", "scenarios", "population")
+_FAMILIES = {family.__name__: family for family in (Beta, Gamma, LogNormal, Normal, StudentT)}
+_PRIORS = {"none": ChoicePriors, "partial": PooledPriors}
 
 
 def write_fit(fit: ChoiceFit, path: str | Path, *, dtype: str = "float64") -> None:
@@ -34,6 +36,7 @@ def write_fit(fit: ChoiceFit, path: str | Path, *, dtype: str = "float64") -> No
         "contexts": fit.contexts,
         "slopes": fit.slopes,
         "left_out": fit.left_out,
+        "population": fit.population,
         "decisions": fit.decisions.frame,
         "scenarios": fit.scenarios.frame.sort_values(["scenario", "slot"], ignore_index=True),
     }
@@ -95,6 +98,10 @@ def read_fit(path: str | Path) -> ChoiceFit:
         slope_draws=_rows(posterior["slope"]),
         intercept_draws=_rows(posterior["intercept"]),
         left_out=frames["left_out"],
+        population=frames["population"],
+        population_draws=_rows(posterior["population"])
+        if len(frames["population"])
+        else np.empty((0, posterior.sizes["draw"])),
     )
 
 
@@ -137,23 +144,23 @@ def _unpack(dataset: xr.Dataset) -> pd.DataFrame:
 
 def _describe_spec(spec: ChoiceSpec) -> dict[str, Any]:
     described = asdict(spec)
+    parts = {field.name: getattr(spec.priors, field.name) for field in fields(spec.priors)}
     described["priors"] = {
-        name: {"family": type(prior).__name__, **asdict(prior)}
-        for name, prior in (("slopes", spec.priors.slopes), ("intercept", spec.priors.intercept))
+        name: {"family": type(prior).__name__, **asdict(prior)} for name, prior in parts.items() if prior is not None
     }
     return described
 
 
 def _restore_spec(described: Mapping[str, Any]) -> ChoiceSpec:
-    families: dict[str, type[Normal] | type[StudentT]] = {"Normal": Normal, "StudentT": StudentT}
-    priors = {}
-    for name, fields in described["priors"].items():
-        parameters = dict(fields)
-        priors[name] = families[parameters.pop("family")](**parameters)
+    priors: dict[str, Any] = {}
+    for name, parts in described["priors"].items():
+        parameters = dict(parts)
+        priors[name] = _FAMILIES[parameters.pop("family")](**parameters)
     return ChoiceSpec(
         by=tuple(described["by"]),
         pooling=described["pooling"],
-        priors=ChoicePriors(**priors),
+        response=described["response"],
+        priors=_PRIORS[described["pooling"]](**priors),
         inference=described["inference"],
         draws=described["draws"],
         seed=described["seed"],

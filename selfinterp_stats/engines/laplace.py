@@ -13,11 +13,9 @@ resampling). Stored draws are equally weighted: systematic resampling, then shuf
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +24,7 @@ from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, paret
 from selfinterp_stats.engines.newton import Modes, find_modes
 from selfinterp_stats.engines.protocol import EngineDraws, Floats, LogDensity
 from selfinterp_stats.engines.slice import ESS_NEEDED, sample_slice
+from selfinterp_stats.engines.threads import open_threads
 
 __all__ = ["sample_laplace"]
 
@@ -83,7 +82,7 @@ def sample_laplace(density: LogDensity, draws: int, rngs: Sequence[np.random.Gen
         members = range(start, min(start + size, n_problems))
         return _sample_batch(density.select(members), draws, rngs[start : start + size])
 
-    with ThreadPoolExecutor(numba.get_num_threads()) as pool:
+    with open_threads() as pool:
         parts = list(pool.map(sample, range(0, n_problems, size)))
     return EngineDraws(
         draws=np.concatenate([part.draws for part in parts]),

@@ -34,21 +34,21 @@ class Modes:
     factor: Floats
 
 
-def find_modes(density: LogDensity) -> Modes:
-    """Climb from the origin to the mode of every problem.
+def find_modes(density: LogDensity, *, start: Floats | None = None, decrement: float = _DECREMENT) -> Modes:
+    """Climb from the origin, or from `start` (B, D), to the mode of every problem.
 
     A curvature that is not positive definite (heavy-tailed priors) is made so by taking the absolute values of its
     eigenvalues, which keeps every step an ascent. A problem stops when its decrement is negligible or when no step
     along its direction climbs any more in floating point; the caller's importance weights judge what was reached.
     """
     n_problems, n_dimensions = density.shape
-    theta = np.zeros((n_problems, n_dimensions))
+    theta = np.zeros((n_problems, n_dimensions)) if start is None else start
     value, gradient, curvature = density.derivatives(theta)
     active = np.ones(n_problems, dtype=bool)
     for _ in range(_MAX_STEPS):
         step = _solve(curvature, gradient)
-        decrement = np.einsum("bd,bd->b", step, gradient)
-        active &= decrement > _DECREMENT
+        gain = np.einsum("bd,bd->b", step, gradient)
+        active &= gain > decrement
         if not active.any():
             break
         length = active.astype(np.float64)
@@ -56,7 +56,7 @@ def find_modes(density: LogDensity) -> Modes:
         for _ in range(_HALVINGS):
             trial = theta + length[:, None] * step
             reached = density.derivatives(trial)
-            short = active & ~(reached[0] >= value - slack + _SUFFICIENT * length * decrement)
+            short = active & ~(reached[0] >= value - slack + _SUFFICIENT * length * gain)
             if not short.any():
                 break
             length[short] *= 0.5

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EngineDraws", "LogDensity"]
+__all__ = ["EngineDraws", "LogDensity", "PooledDensity"]
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +44,31 @@ class LogDensity(Protocol):
 
     def select(self, problems: Sequence[int]) -> LogDensity:
         """The same densities, some problems only."""
+
+
+class PooledDensity(Protocol):
+    """A batch of B units of a hierarchy: log-likelihoods of D real variables each.
+
+    The variables of ``blocks`` have zero-mean normal priors whose standard deviations all units share and which are to be
+    learned; the prior of any others is part of the log-likelihood.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of units B and of dimensions D."""
+
+    @property
+    def blocks(self) -> tuple[slice, slice]:
+        """Places of the variables that share the first scale, and of those that share the second."""
+
+    def derivatives(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
+        """Value, gradient and negative Hessian, as for :class:`LogDensity`."""
+
+    def evaluate(self, theta: Floats) -> Floats:
+        """Log-likelihoods, (B, S, D) to (B, S)."""
+
+    def select(self, problems: Sequence[int]) -> PooledDensity:
+        """The same, some units only."""
 
 
 @dataclass(frozen=True)

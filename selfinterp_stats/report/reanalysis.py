@@ -158,7 +158,7 @@ def reanalyze(
 
     archive = _take_archive(source, strict, say)
     say(f"fitting {len(archive.decisions):,} decisions")
-    fit = fit_choices(archive.decisions, archive.scenarios, draws=draws, seed=seed)
+    fit = fit_choices(archive.decisions, archive.scenarios, pooling="none", draws=draws, seed=seed)
     say(f"summarising {len(fit.slopes):,} weights")
     weights = fit.weights()
     say("correlating used with reported and target weights")

@@ -66,7 +66,9 @@ def test_a_condition_never_takes_the_place_of_a_column_of_ours(folder, small, na
     pd.testing.assert_frame_equal(archive.reports.frame[columns], untouched.reports.frame)
     (kept,) = archive.decisions.conditions
     assert "renamed-column" in {p.kind for p in archive.problems}
-    fit = fit_choices(archive.decisions, archive.scenarios, by=["base_model", "preferences", kept], draws=100)
+    fit = fit_choices(
+        archive.decisions, archive.scenarios, pooling="none", by=["base_model", "preferences", kept], draws=100
+    )
     correlate(fit, archive.reports)
     fit.to_netcdf(folder.parent / "fit.nc")
 
@@ -136,7 +138,7 @@ def test_two_files_of_one_model_are_counted_twice(folder, small):
     for old in folder.glob("agent-1_itrained_*_40ex_weight_reports.csv"):
         old.unlink()
     archive = _read(folder)
-    found = correlate(fit_choices(archive.decisions, archive.scenarios, draws=100), archive.reports)
+    found = correlate(fit_choices(archive.decisions, archive.scenarios, pooling="none", draws=100), archive.reports)
     kept = found.table.set_index(["preferences", "reporter"])["reports_kept"]
     assert kept["instilled", "introspection-trained"] == 2 * kept["instilled", "preference-trained"]
 

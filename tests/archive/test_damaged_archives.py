@@ -73,7 +73,9 @@ def try_damaged(files: dict[str, bytes | None], *, fit: bool) -> bool:
             warnings.simplefilter("ignore", SelfInterpWarning)
             archive = read_archive(folder)
             if len(archive.decisions):
-                correlate(fit_choices(archive.decisions, archive.scenarios, draws=100), archive.reports, draws=100)
+                correlate(
+                    fit_choices(archive.decisions, archive.scenarios, pooling="none", draws=100), archive.reports, draws=100
+                )
         return False
     finally:
         shutil.rmtree(home)

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import log_expit
 
 from selfinterp_stats import ChoicePriors, Normal, StudentT
-from selfinterp_stats.choice.density import ChoiceDensity
+from selfinterp_stats.choice.density import ChoiceDensity, ChoiceLikelihood
 
 
 def _density(seed=1, sizes=(30, 1, 700), k=4, scale=1.0):
@@ -13,15 +13,15 @@ def _density(seed=1, sizes=(30, 1, 700), k=4, scale=1.0):
     first = np.concatenate([[0], np.cumsum(sizes)])
     x = rng.uniform(-scale, scale, (first[-1], k))
     s = rng.choice([-1.0, 1.0], first[-1])
-    return ChoiceDensity(x, s, first, ChoicePriors(Normal(0.2, 1.5), StudentT(3, 0, 2.5))), rng
+    return ChoiceDensity(ChoiceLikelihood(x, s, first), ChoicePriors(Normal(0.2, 1.5), StudentT(3, 0, 2.5))), rng
 
 
 def _reference(density, theta):
     out = np.empty(theta.shape[:2])
     for b in range(theta.shape[0]):
-        rows = slice(density.first[b], density.first[b + 1])
-        eta = theta[b, :, 0] + density.x[rows] @ theta[b, :, 1:].T
-        out[b] = log_expit(density.s[rows, None] * eta).sum(axis=0)
+        rows = slice(density.likelihood.first[b], density.likelihood.first[b + 1])
+        eta = theta[b, :, 0] + density.likelihood.x[rows] @ theta[b, :, 1:].T
+        out[b] = log_expit(density.likelihood.s[rows, None] * eta).sum(axis=0)
     out += density.priors.intercept.log_density(theta[:, :, 0])
     return out + density.priors.slopes.log_density(theta[:, :, 1:]).sum(axis=2)
 

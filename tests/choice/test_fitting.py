@@ -12,6 +12,7 @@ from selfinterp_stats import (
     ChoicePriors,
     Decisions,
     Normal,
+    PooledPriors,
     SelfInterpWarning,
     StudentT,
     fit_choices,
@@ -59,7 +60,7 @@ CASES = {
 def test_against_quadrature(name):
     x, chosen = CASES[name]
     scenarios = unit_scenarios([2])
-    fit = fit_choices(unit_decisions(scenarios, [x], [chosen]), scenarios, draws=8000, seed=1)
+    fit = fit_choices(unit_decisions(scenarios, [x], [chosen]), scenarios, draws=8000, seed=1, pooling="none")
     mean, sd = _quadrature(x, chosen, reach=(60, 8, 8) if name in ("one answer only", "one trial") else (14, 8, 8))
     table = fit.summary()
     ess = min(fit.contexts["ess"].iloc[0], 8000)
@@ -74,7 +75,7 @@ def test_intercept_with_one_answer_only(seed):
     """Its tail is the prior's. Importance sampling that passes its checks by luck misses it; every seed has to be right."""
     x, chosen = CASES["one answer only"]
     scenarios = unit_scenarios([2])
-    fit = fit_choices(unit_decisions(scenarios, [x], [chosen]), scenarios, draws=4000, seed=seed)
+    fit = fit_choices(unit_decisions(scenarios, [x], [chosen]), scenarios, draws=4000, seed=seed, pooling="none")
     ess = fit.contexts["ess"].iloc[0]
     assert ess >= 400
     grid = np.linspace(-5, 400, 4_001)
@@ -112,7 +113,7 @@ def test_against_nuts():
         fitted = model.fit(inference_method="nutpie", draws=3000, tune=500, chains=4, random_seed=3, progress_bar=False)
     posterior = fitted.posterior
     scenarios = unit_scenarios([4])
-    fit = fit_choices(unit_decisions(scenarios, [x], [chosen]), scenarios, draws=8000, seed=2)
+    fit = fit_choices(unit_decisions(scenarios, [x], [chosen]), scenarios, draws=8000, seed=2, pooling="none")
     table = fit.summary().set_index("slot")
     for slot, name in enumerate(["Intercept", "x1", "x2", "x3", "x4"]):
         reference = posterior[name].to_numpy().ravel()
@@ -133,16 +134,16 @@ def _wide(n_scenarios=30, k=5, n=50, seed=5, sd=1.0):
 
 def test_reproducible_and_independent_of_order_and_batch():
     scenarios, decisions, _ = _wide()
-    fit = fit_choices(decisions, scenarios, draws=500, seed=3)
+    fit = fit_choices(decisions, scenarios, pooling="none", draws=500, seed=3)
     shuffled = Decisions(decisions.frame.sample(frac=1, random_state=1))
-    again = fit_choices(shuffled, scenarios, draws=500, seed=3)
+    again = fit_choices(shuffled, scenarios, pooling="none", draws=500, seed=3)
     assert np.array_equal(fit.slope_draws, again.slope_draws)
     assert np.array_equal(fit.intercept_draws, again.intercept_draws)
     part = decisions.frame[decisions.frame["scenario"].isin(["s0007", "s0011"])]
-    alone = fit_choices(Decisions(part), scenarios, draws=500, seed=3)
+    alone = fit_choices(Decisions(part), scenarios, pooling="none", draws=500, seed=3)
     rows = fit.slopes["scenario"].isin(["s0007", "s0011"]).to_numpy()
     assert np.array_equal(fit.slope_draws[rows], alone.slope_draws)
-    other = fit_choices(decisions, scenarios, draws=500, seed=4)
+    other = fit_choices(decisions, scenarios, pooling="none", draws=500, seed=4)
     assert not np.array_equal(fit.slope_draws, other.slope_draws)
 
 
@@ -152,8 +153,8 @@ def test_swapping_the_options_negates_the_intercept_alone():
     swapped = frame.assign(chosen=frame["chosen"].map({"A": "B", "B": "A"}))
     for j in range(1, 6):
         swapped[[f"a_{j}", f"b_{j}"]] = frame[[f"b_{j}", f"a_{j}"]].to_numpy()
-    first = fit_choices(decisions, scenarios, draws=4000, seed=1).summary()
-    second = fit_choices(Decisions(swapped), scenarios, draws=4000, seed=1).summary()
+    first = fit_choices(decisions, scenarios, pooling="none", draws=4000, seed=1).summary()
+    second = fit_choices(Decisions(swapped), scenarios, pooling="none", draws=4000, seed=1).summary()
     error = 4.5 * np.hypot(first["mcse"], second["mcse"])
     sign = np.where(first["slot"] == 0, -1, 1)
     assert (np.abs(first["mean"] - sign * second["mean"]) < error).all()
@@ -165,7 +166,7 @@ def test_scenarios_of_different_sizes_in_one_call():
     scenarios = unit_scenarios(sizes)
     x = [rng.uniform(-1, 1, (60, k)) for k in sizes]
     decisions = unit_decisions(scenarios, x, [rng.random(60) < 0.5 for _ in sizes])
-    fit = fit_choices(decisions, scenarios, draws=2000, seed=1)
+    fit = fit_choices(decisions, scenarios, pooling="none", draws=2000, seed=1)
     assert fit.slope_draws.shape == (29, 2000)
     assert fit.slopes.groupby("context").size().tolist() == sizes
     assert fit.contexts["converged"].all()
@@ -175,7 +176,7 @@ def test_groups_are_fitted_apart():
     scenarios, decisions, _ = _wide(n_scenarios=3)
     frame = decisions.frame.assign(trigger=["on", "off"] * (len(decisions.frame) // 2))
     both = Decisions(frame, ("trigger",))
-    fit = fit_choices(both, scenarios, by=["trigger"], draws=400)
+    fit = fit_choices(both, scenarios, pooling="none", by=["trigger"], draws=400)
     assert fit.contexts["trigger"].tolist() == ["off"] * 3 + ["on"] * 3
     assert fit.contexts["n_trials"].sum() == len(frame)
 
@@ -185,12 +186,14 @@ def test_wide_priors_and_separation():
     x, chosen = CASES["separated"]
     scenarios = unit_scenarios([2])
     decisions = unit_decisions(scenarios, [x], [chosen])
-    fit = fit_choices(decisions, scenarios, priors=ChoicePriors(slopes=Normal(0, 30)), draws=4000, seed=1)
+    fit = fit_choices(decisions, scenarios, pooling="none", priors=ChoicePriors(slopes=Normal(0, 30)), draws=4000, seed=1)
     mean, sd = _quadrature(x, chosen, slope_prior=stats.norm(0, 30), reach=(60, 150, 100))
     table = fit.summary()
     assert fit.contexts["converged"].all()
     assert np.abs((table["mean"] - mean) / sd).max() < 4.5 / np.sqrt(fit.contexts["ess"].iloc[0])
-    heavy = fit_choices(decisions, scenarios, priors=ChoicePriors(slopes=StudentT(2, 0, 5)), draws=1000, seed=1)
+    heavy = fit_choices(
+        decisions, scenarios, pooling="none", priors=ChoicePriors(slopes=StudentT(2, 0, 5)), draws=1000, seed=1
+    )
     assert heavy.contexts["sampler"].tolist() == ["slice"]
     assert "s0000" in str(heavy)
 
@@ -203,7 +206,7 @@ def test_unconverged_scenarios_are_named(monkeypatch):
     scenarios = unit_scenarios([2])
     decisions = unit_decisions(scenarios, [x], [chosen])
     with pytest.warns(SelfInterpWarning, match=r"1 scenarios did not pass their checks \(s0000\)") as caught:
-        fit = fit_choices(decisions, scenarios, priors=ChoicePriors(slopes=StudentT(2, 0, 5)), draws=200)
+        fit = fit_choices(decisions, scenarios, pooling="none", priors=ChoicePriors(slopes=StudentT(2, 0, 5)), draws=200)
     assert caught[0].filename == __file__
     assert not fit.contexts["converged"].any()
 
@@ -211,16 +214,19 @@ def test_unconverged_scenarios_are_named(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pooling": "partial"}, "pooling: expected one of 'none'"),
+        ({"pooling": "full"}, "pooling: expected one of 'partial', 'none'"),
+        ({"priors": PooledPriors()}, "priors: expected 'paper' or a ChoicePriors, got slopes ~ normal"),
+        ({"pooling": "partial", "priors": "paper"}, "priors: expected a PooledPriors, since the spread"),
+        ({"response": "rank"}, "response: expected one of"),
         ({"inference": "vi"}, "inference: expected one of 'laplace'"),
         ({"draws": 10}, "draws: expected a whole number from 100"),
         ({"draws": 400.5}, "draws"),
         ({"seed": -1}, "seed: expected a whole number"),
-        ({"priors": None}, "priors: expected 'paper'"),
+        ({"priors": "flat"}, "priors: expected 'paper'"),
         ({"by": ["temper"]}, "by: expected columns of the decisions"),
     ],
 )
 def test_arguments(options, message):
     scenarios, decisions, _ = _wide(n_scenarios=2)
     with pytest.raises(ArgumentError, match=message):
-        fit_choices(decisions, scenarios, **options)
+        fit_choices(decisions, scenarios, **{"pooling": "none", **options})

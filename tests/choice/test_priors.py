@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 from scipy.optimize import approx_fprime
 
-from selfinterp_stats import PAPER_PRIORS, ArgumentError, ChoicePriors, Normal, StudentT
+from selfinterp_stats import PAPER_PRIORS, ArgumentError, ChoicePriors, Normal, PooledPriors, StudentT
 from selfinterp_stats.choice.priors import resolve_priors
 
 POINTS = np.array([-30.0, -2.0, 0.0, 0.7, 4.0])
@@ -31,11 +31,13 @@ def test_printed_as_brms_does():
 
 
 def test_resolve():
-    assert resolve_priors("paper") is PAPER_PRIORS
+    assert resolve_priors("paper", "none") is PAPER_PRIORS
+    assert resolve_priors(None, "none") is PAPER_PRIORS
+    assert resolve_priors(None, "partial") == PooledPriors()
     mine = ChoicePriors(slopes=StudentT(4, 0, 3))
-    assert resolve_priors(mine) is mine
+    assert resolve_priors(mine, "none") is mine
     with pytest.raises(ArgumentError, match="priors: expected 'paper' or a ChoicePriors, got 'flat'"):
-        resolve_priors("flat")
+        resolve_priors("flat", "none")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_odd_conditions_and_priors_survive(archive, tmp_path):
     frame = archive.decisions.frame.assign(**{"ä b, c": ["x", None] * (len(archive.decisions) // 2), "t": 0.7})
     decisions = Decisions(frame, ("ä b, c", "t"))
     priors = ChoicePriors(slopes=Normal(0, 2))
-    fit = fit_choices(decisions, archive.scenarios, by=["ä b, c"], priors=priors, draws=100)
+    fit = fit_choices(decisions, archive.scenarios, pooling="none", by=["ä b, c"], priors=priors, draws=100)
     fit.to_netcdf(tmp_path / "fit.nc", dtype="float32")
     again = read_fit(tmp_path / "fit.nc")
     assert again.decisions.conditions == ("ä b, c", "t")

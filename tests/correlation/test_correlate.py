@@ -113,6 +113,7 @@ def test_everything_left_out_is_counted(fit, archive):
         type(archive.decisions)(archive.decisions.frame.query("scenario != 'scenario_003'")),
         archive.scenarios,
         draws=100,
+        pooling="none",
     )
     found = correlate(part, Reports(frame))
     counts = found.left_out.groupby(["scenario", "reason", "unit"])["count"].sum().to_dict()
@@ -152,7 +153,11 @@ def test_conditions_make_separate_rows(fit, archive):
 def test_groups_that_reports_do_not_know(archive):
     decisions = archive.decisions.frame.assign(trigger=["on", "off"] * (len(archive.decisions) // 2))
     both = fit_choices(
-        type(archive.decisions)(decisions, ("trigger",)), archive.scenarios, by=["preferences", "trigger"], draws=100
+        type(archive.decisions)(decisions, ("trigger",)),
+        archive.scenarios,
+        by=["preferences", "trigger"],
+        draws=100,
+        pooling="none",
     )
     table = correlate(both, archive.reports).table
     assert len(table) == 2 * 2 * 3
@@ -160,7 +165,7 @@ def test_groups_that_reports_do_not_know(archive):
 
 
 def test_no_groups_at_all(archive):
-    fit = fit_choices(archive.decisions, archive.scenarios, by=(), draws=100)
+    fit = fit_choices(archive.decisions, archive.scenarios, pooling="none", by=(), draws=100)
     assert len(correlate(fit, archive.reports, by=()).table) == 1
     assert len(correlate(fit, archive.targets).table) == 1
 
@@ -207,7 +212,7 @@ def test_recovers_the_order_of_reporters(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SelfInterpWarning)
         archive = read_archive(tmp_path / "a")
-    fit = fit_choices(archive.decisions, archive.scenarios, draws=500)
+    fit = fit_choices(archive.decisions, archive.scenarios, pooling="none", draws=500)
     r = correlate(fit, archive.reports).table.set_index(["preferences", "reporter"])["pearson_r"]
     for preferences in ("instilled", "native"):
         assert r[preferences, "base"] < r[preferences, "preference-trained"] < r[preferences, "introspection-trained"]

@@ -10,11 +10,11 @@ from selfinterp_stats.testing import assert_recovers
 
 
 def ours(decisions, scenarios):
-    return fit_choices(decisions, scenarios, draws=500).draws["slope"]
+    return fit_choices(decisions, scenarios, pooling="none", draws=500).draws["slope"]
 
 
 def as_mapping(decisions, scenarios):
-    fit = fit_choices(decisions, scenarios, draws=500)
+    fit = fit_choices(decisions, scenarios, pooling="none", draws=500)
     return {name: fit.slope_draws[(fit.slopes["scenario"] == name).to_numpy()].T for name in scenarios.names}
 
 

@@ -1,0 +1,360 @@
+"""Draws of a hierarchy: hyperparameters from a table of their posterior, all units given them.
+
+The proposals of a unit are shared by all values of the hyperparameters (``shared``); means of their weights give the
+marginal likelihood, whose product over units, times the hyperprior, is sampled (``hyper``); units are resampled given each
+draw (``resample``). All of it is diagnosed unit by unit at hyperparameters that were sampled; units that fail get proposals
+that have seen the posterior, and in the end an exact sampler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, pareto_k_limit
+from selfinterp_stats.engines.hyper import Box, HyperPosterior, make_box, tabulate_posterior, tabulate_unit
+from selfinterp_stats.engines.protocol import Floats, PooledDensity
+from selfinterp_stats.engines.resample import make_bins, resample_unit
+from selfinterp_stats.engines.rough import Region, find_region
+from selfinterp_stats.engines.scales import Conditioned, LearnedScales, block_sizes, sum_squares
+from selfinterp_stats.engines.shared import UnitProposals, adapt_unit, propose, weigh_unit
+from selfinterp_stats.engines.slice import ESS_NEEDED, sample_slice
+from selfinterp_stats.engines.threads import open_threads
+
+__all__ = ["PooledDraws", "sample_pooled"]
+
+_FEWEST_PROPOSALS = 2_000
+_TOTAL_NOISE = 0.25  # what the sum over units of 1/ESS may come to
+_MANY_UNITS = 1_000  # with more, that sum says too little: see PooledDraws.table_noise
+_EFFICIENCY = 0.5  # effective draws a proposal that can be counted on
+_SPACING = 0.8  # of the anchors, in log scales
+_MOST_ANCHORS = 5  # on one axis
+_PILOTS = 12
+_PILOT_PROPOSALS = 500
+_PILOT_UNITS = 300
+_LONGEST_SHIFT = 1.0  # of the region, in log scales
+_ADAPTATIONS = 4
+_TABLES = 8  # of the marginal posterior, until one holds all of it
+_BATCH_VALUES = 2**18  # proposals computed at a time, about what fits a processor's cache
+_KEPT_VALUES = 2**26  # proposals held in memory (half a gigabyte); with more, they are computed again
+
+Store = Callable[[int, int, Floats], None]
+MakeRng = Callable[[str, int, int], np.random.Generator]
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class PooledDraws:
+    """Equally weighted joint draws of a hierarchy of B units, and what is known of their accuracy.
+
+    Attributes
+    ----------
+    phi : numpy.ndarray
+        Hyperparameters, (S, H). The units' draws went to `store`.
+    k_hat, ess : numpy.ndarray
+        Worst Pareto k-hat and effective size over hyperparameters that were sampled, (B,).
+    mcse : numpy.ndarray
+        Monte-Carlo standard error of a mean in units of its variable's standard deviation, the largest of a unit, (B,).
+    mean_errors : list of numpy.ndarray
+        Monte-Carlo standard errors of the means, one array (B', D) for each density given.
+    sampler : numpy.ndarray of str
+        "importance", "adapted" or "slice", (B,).
+    r_hat : numpy.ndarray
+        Of the exact sampler, NaN elsewhere, (B,).
+    converged : numpy.ndarray of bool
+        Whether a unit passed its checks, (B,).
+    total_noise : float
+        Sum over units of 1/ESS: the Monte-Carlo variance of the log marginal likelihood.
+    table_noise : float
+        The same for its differences between hyperparameters that were sampled, which is what their posterior hangs on.
+    """
+
+    phi: Floats
+    k_hat: Floats
+    ess: Floats
+    mcse: Floats
+    mean_errors: list[Floats]
+    sampler: NDArray[np.str_]
+    r_hat: Floats
+    converged: NDArray[np.bool_]
+    total_noise: float
+    table_noise: float
+
+
+@dataclass(frozen=True)
+class _Checks:
+    k_hat: Floats
+    ess: Floats
+    table_noise: Floats
+
+
+@dataclass(frozen=True)
+class _Hierarchy:
+    densities: Sequence[PooledDensity]
+    scales: LearnedScales
+    make_rng: MakeRng
+    threads: ThreadPoolExecutor
+
+
+class _Units:
+    """The proposals of all units, kept or computed again each time, by chunks that threads share out."""
+
+    def __init__(self, hierarchy: _Hierarchy, anchors: Floats, count: int) -> None:
+        self.densities, self.scales, self.make_rng = hierarchy.densities, hierarchy.scales, hierarchy.make_rng
+        self.anchors, self.count, self._threads = anchors, count, hierarchy.threads
+        densities = hierarchy.densities
+        self.replaced: dict[tuple[int, int], UnitProposals] = {}
+        self.chunks: list[tuple[int, range]] = []
+        for i, density in enumerate(densities):
+            n_units, n_variables = density.shape
+            size = max(1, _BATCH_VALUES // (count * n_variables))
+            self.chunks += [(i, range(j, min(j + size, n_units))) for j in range(0, n_units, size)]
+        values = sum(density.shape[0] * (density.shape[1] + 4) * count for density in densities)
+        self._kept: dict[tuple[int, int], list[UnitProposals]] | None = {} if values <= _KEPT_VALUES else None
+
+    def _get(self, chunk: tuple[int, range]) -> list[UnitProposals]:
+        i, members = chunk
+        key = (i, members.start)
+        if self._kept is not None and key in self._kept:
+            units = self._kept[key]
+        else:
+            rngs = [self.make_rng("propose", i, b) for b in members]
+            units = propose(self.densities[i].select(members), self.anchors, self.count, rngs)
+            if self._kept is not None:
+                self._kept[key] = units
+        return [self.replaced.get((i, b), unit) for b, unit in zip(members, units, strict=True)]
+
+    def map(self, task: Callable[[int, int, UnitProposals], _Result]) -> Iterator[_Result]:
+        """Results for every unit, in order; `task` gets its density, its place there and its proposals."""
+
+        def work(chunk: tuple[int, range]) -> list[_Result]:
+            units = self._get(chunk)
+            return [task(chunk[0], b, unit) for b, unit in zip(chunk[1], units, strict=True)]
+
+        for results in self._threads.map(work, self.chunks):
+            yield from results
+
+
+def sample_pooled(
+    densities: Sequence[PooledDensity], scales: LearnedScales, draws: int, make_rng: MakeRng, store: Store
+) -> PooledDraws:
+    """Draw from a hierarchy.
+
+    Parameters
+    ----------
+    densities : sequence of PooledDensity
+        Units, in batches with one number of variables each; all share the hyperparameters.
+    scales : LearnedScales
+        The hyperparameters and their priors.
+    draws : int
+        Draws to return.
+    make_rng : callable
+        From (purpose, place of the batch, place of the unit in it) to a generator of random numbers, the same each time.
+    store : callable
+        Called with (place of the batch, place of the unit in it, draws (S, D)) once for each unit, from several threads.
+
+    Returns
+    -------
+    PooledDraws
+        Draws of the hyperparameters and diagnostics. A unit passes if at hyperparameters that were sampled its k-hat stays
+        below min(1 - 1/log10(P), 0.7) for P proposals and its effective size is at least 400, and, up to 1,000 units, at
+        least four times the number of units, so that the sum of 1/ESS is at most 0.25.
+    """
+    with open_threads() as threads:
+        return _sample(_Hierarchy(densities, scales, make_rng, threads), draws, store)
+
+
+def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
+    n_units = sum(density.shape[0] for density in hierarchy.densities)
+    needed = max(ESS_NEEDED, n_units / _TOTAL_NOISE) if n_units <= _MANY_UNITS else ESS_NEEDED
+    count = max(draws, _FEWEST_PROPOSALS, round(needed / _EFFICIENCY))
+    units, posterior = _explore(hierarchy, count)
+    hyper_rng = hierarchy.make_rng("hyper", -1, -1)
+    for attempt in range(_ADAPTATIONS + 2):
+        phi = posterior.sample(draws, hyper_rng)
+        points = _check_points(phi)
+        checks = _check(units, points)
+        failed = ~((checks.k_hat < pareto_k_limit(count)) & (checks.ess >= needed))
+        if not failed.any() or attempt == _ADAPTATIONS + 1:
+            break
+        _improve(units, np.flatnonzero(failed), points, exact=attempt == _ADAPTATIONS)
+        posterior = _find_posterior(units, posterior.box)
+    return _finish(units, phi, checks, ~failed, store)
+
+
+def _explore(hierarchy: _Hierarchy, count: int) -> tuple[_Units, HyperPosterior]:
+    """Proposals around anchors in the region of the posterior, and the posterior.
+
+    Laplace's approximation is far off for scales where posteriors are skewed, so a few proposals of some units are used to
+    find the place first.
+    """
+    some = replace(hierarchy, densities=_take_some(hierarchy.densities))
+    region = find_region(some.densities, some.scales)
+    for _ in range(_PILOTS):
+        few = _Units(some, _place_anchors(region), _PILOT_PROPOSALS)
+        pilot = _find_posterior(few, make_box(region), tables=2)
+        shift = np.clip(pilot.mean - region.centre, -_LONGEST_SHIFT, _LONGEST_SHIFT)
+        region = Region(region.centre + shift, pilot.sd)
+        if (np.abs(shift) < np.maximum(0.5 * pilot.sd, 0.05)).all():
+            break
+    units = _Units(hierarchy, _place_anchors(region), count)
+    return units, _find_posterior(units, make_box(region))
+
+
+def _take_some(densities: Sequence[PooledDensity]) -> list[PooledDensity]:
+    """At most so many units as a pilot needs, evenly from all batches."""
+    total = sum(density.shape[0] for density in densities)
+    if total <= _PILOT_UNITS:
+        return list(densities)
+    shares = [max(1, density.shape[0] * _PILOT_UNITS // total) for density in densities]
+    return [
+        density.select(np.linspace(0, density.shape[0] - 1, share).astype(int).tolist())
+        for density, share in zip(densities, shares, strict=True)
+    ]
+
+
+def _place_anchors(region: Region) -> Floats:
+    """Log scales whose modes proposals are made around: a grid over two standard deviations each way."""
+    axes = []
+    for centre, sd in zip(region.centre[:2], region.sd[:2], strict=True):
+        number = int(np.clip(np.ceil(4.0 * sd / _SPACING), 1, _MOST_ANCHORS))
+        reach = 2.0 * sd * (number - 1) / number
+        axes.append(np.linspace(centre - reach, centre + reach, number) if number > 1 else np.array([centre]))
+    return np.array([[first, second] for first in axes[0] for second in axes[1]])
+
+
+def _find_posterior(units: _Units, box: Box, tables: int = _TABLES) -> HyperPosterior:
+    for _ in range(tables):
+        total = sum(units.map(partial(_tabulate, units.scales, box)))
+        posterior = tabulate_posterior(np.asarray(total), units.scales, box)
+        better = posterior.next_box()
+        if better is None:
+            break
+        box = better
+    return posterior
+
+
+def _tabulate(scales: LearnedScales, box: Box, _i: int, _b: int, unit: UnitProposals) -> Floats:
+    return tabulate_unit(unit, scales, box)
+
+
+def _check_points(phi: Floats) -> Floats:
+    """The draw nearest to the median, and those nearest to it but for one hyperparameter far out on either side."""
+    spread = phi.std(axis=0)
+    middle = np.median(phi, axis=0)
+    wanted = [middle]
+    for i in range(phi.shape[1]):
+        for level in (0.025, 0.975):
+            point = middle.copy()
+            point[i] = np.quantile(phi[:, i], level)
+            wanted.append(point)
+    nearest = [np.argmin(np.square((phi - point) / spread).sum(axis=1)) for point in wanted]
+    return phi[nearest]
+
+
+def _check(units: _Units, points: Floats) -> _Checks:
+    def check(_i: int, _b: int, unit: UnitProposals) -> tuple[float, float, Floats]:
+        log_weights = weigh_unit(unit, units.scales, points)
+        weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        noise = np.square(weights - weights[0]).sum(axis=1)
+        ess = float(effective_size(weights).min())
+        if unit.chains is not None:
+            ess = min(ess, unit.chains[0])
+        return max(pareto_k(row) for row in log_weights), ess, noise
+
+    found = list(units.map(check))
+    return _Checks(
+        np.array([k_hat for k_hat, _, _ in found]),
+        np.array([ess for _, ess, _ in found]),
+        np.sum([noise for _, _, noise in found], axis=0),
+    )
+
+
+def _improve(units: _Units, failed: NDArray[np.int64], points: Floats, *, exact: bool) -> None:
+    """Give failed units more proposals, or draws of the exact sampler."""
+    wanted = set(failed.tolist())
+    starts = np.cumsum([0, *(density.shape[0] for density in units.densities)])
+
+    def improve(i: int, b: int, unit: UnitProposals) -> UnitProposals | None:
+        if starts[i] + b not in wanted:
+            return None
+        density = units.densities[i].select([b])
+        if exact:
+            return _sample_exactly(density, unit, units.scales, points, units.count, units.make_rng("slice", i, b))
+        purpose = f"adapt {len(unit.counts)}"
+        return adapt_unit(density, unit, units.scales, points, units.count, units.make_rng(purpose, i, b))
+
+    places = [(i, b) for i, density in enumerate(units.densities) for b in range(density.shape[0])]
+    for place, unit in zip(places, units.map(improve), strict=True):
+        if unit is not None:
+            units.replaced[place] = unit
+
+
+def _sample_exactly(
+    density: PooledDensity,
+    unit: UnitProposals,
+    scales: LearnedScales,
+    points: Floats,
+    count: int,
+    rng: np.random.Generator,
+) -> UnitProposals:
+    """Chains at scales on the large side, weighted for all others: wider draws serve narrower posteriors."""
+    reference = points[:, :2].max(axis=0)
+    if scales.varies:
+        reference[1] += np.exp(points[:, 2].max())
+    conditioned = Conditioned(density, reference)
+    log_weights = conditioned.evaluate(unit.points[None])[0] - unit.log_likelihood + unit.base
+    weights = np.exp(log_weights - log_weights.max())
+    start = unit.points[rng.choice(len(weights), 256, p=weights / weights.sum())]
+    chains = sample_slice(conditioned, start, count, rng)
+    squares = sum_squares(density, chains.draws)
+    log_likelihood = density.evaluate(chains.draws[None])[0]
+    return UnitProposals(
+        chains.draws,
+        0.5 * squares @ np.exp(-2.0 * reference),  # less the log prior that the chains had
+        squares,
+        block_sizes(density),
+        log_likelihood,
+        unit.locations[:1],
+        unit.factors[:1],
+        unit.dfs[:1],
+        np.array([count]),
+        (chains.ess, chains.r_hat),
+    )
+
+
+def _finish(units: _Units, phi: Floats, checks: _Checks, passed: NDArray[np.bool_], store: Store) -> PooledDraws:
+    bins = make_bins(phi, tuple(np.max([block_sizes(density) for density in units.densities], axis=0)))
+
+    def finish(i: int, b: int, unit: UnitProposals) -> tuple[Floats, float, str, float]:
+        result = resample_unit(unit, units.scales, bins, units.make_rng("resample", i, b))
+        store(i, b, result.draws)
+        relative = float((result.mcse / result.draws.std(axis=0)).max())
+        if unit.chains is not None:
+            return result.mcse, relative, "slice", unit.chains[1]
+        return result.mcse, relative, "adapted" if (i, b) in units.replaced else "importance", np.nan
+
+    found = list(units.map(finish))
+    starts = np.cumsum([0, *(density.shape[0] for density in units.densities)])
+    mean_errors = [np.array([error for error, _, _, _ in found[start:stop]]) for start, stop in pairwise(starts)]
+    exact_r_hat = np.array([r_hat for _, _, _, r_hat in found])
+    return PooledDraws(
+        phi=phi,
+        k_hat=checks.k_hat,
+        ess=checks.ess,
+        mcse=np.array([relative for _, relative, _, _ in found]),
+        mean_errors=mean_errors,
+        sampler=np.array([sampler for _, _, sampler, _ in found]),
+        r_hat=exact_r_hat,
+        converged=passed & ~(exact_r_hat >= 1.01),
+        total_noise=float((1.0 / checks.ess).sum()),
+        table_noise=float(checks.table_noise.max()),
+    )

@@ -1,0 +1,136 @@
+"""Draws of a unit's variables given draws of the hyperparameters.
+
+Draws of the hyperparameters are sorted into small bins. In each bin proposals are picked by their weights at one reference
+value and kept with probability proportional to the ratio of their prior densities at the draw's own hyperparameters and at
+the reference (rejection sampling), so that every draw has exactly the weights of its own hyperparameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfinterp_stats.engines.kernels import pick_proposals
+from selfinterp_stats.engines.protocol import Floats
+from selfinterp_stats.engines.scales import LearnedScales, PriorTerms
+from selfinterp_stats.engines.shared import UnitProposals, weigh_unit
+
+__all__ = ["HyperBins", "Resampled", "make_bins", "resample_unit"]
+
+_BIN_COST = 0.4  # a bin is so wide that its draws' log priors differ by about so much
+_GRID = 400  # sums of squares at which the ratio of two mixtures is bounded
+_SLACK = 1e-3
+
+
+@dataclass(frozen=True)
+class HyperBins:
+    """Draws of the hyperparameters in bins.
+
+    Attributes
+    ----------
+    phi : numpy.ndarray
+        The draws, (S, H).
+    order : numpy.ndarray of int
+        Draws bin by bin, (S,).
+    first : numpy.ndarray of int
+        Bin j has the draws order[first[j]] .. order[first[j + 1] - 1], (J + 1,).
+    references : numpy.ndarray
+        Hyperparameters that the bins' weights are computed at, (J, H).
+    """
+
+    phi: Floats
+    order: NDArray[np.int64]
+    first: NDArray[np.int64]
+    references: Floats
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Draws of one unit.
+
+    Attributes
+    ----------
+    draws : numpy.ndarray
+        Shape (S, D).
+    mcse : numpy.ndarray
+        Monte-Carlo standard errors of their means, (D,).
+    """
+
+    draws: Floats
+    mcse: Floats
+
+
+def make_bins(phi: Floats, largest: tuple[int, int]) -> HyperBins:
+    """Sort draws (S, H) into bins that suit units with blocks of up to `largest` variables."""
+    widths = [_BIN_COST / largest[0], _BIN_COST / largest[1], 0.15][: phi.shape[1]]
+    keys = np.floor((phi - phi.min(axis=0)) / widths).astype(np.int64)
+    order = np.lexsort(keys.T[::-1])
+    changes = np.flatnonzero((np.diff(keys[order], axis=0) != 0).any(axis=1)) + 1
+    first = np.concatenate([[0], changes, [len(phi)]])
+    # the largest scales of a bin bound the density of all others up to a factor
+    references = np.stack([phi[order[i:j]].max(axis=0) for i, j in pairwise(first)])
+    return HyperBins(phi, order, first, references)
+
+
+def resample_unit(unit: UnitProposals, scales: LearnedScales, bins: HyperBins, rng: np.random.Generator) -> Resampled:
+    """Draw a unit's variables for every draw of the hyperparameters."""
+    log_weights = weigh_unit(unit, scales, bins.references)
+    weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    cumulative = np.cumsum(weights, axis=1)
+    sizes = np.diff(bins.first)
+    # systematic within a bin: hardly any noise is added by picking
+    offset = rng.random(len(sizes))
+    place = np.concatenate([rng.permutation(size) for size in sizes])
+    positions = (place + np.repeat(offset, sizes)) / np.repeat(sizes, sizes)
+    sorted_phi = bins.phi[bins.order]
+    blocks = [
+        (scales.first(sorted_phi[:, 0], unit.sizes[0]), scales.first(bins.references[:, 0], unit.sizes[0])),
+        (scales.second(sorted_phi[:, 1:], unit.sizes[1]), scales.second(bins.references[:, 1:], unit.sizes[1])),
+    ]
+    arguments: list[Floats] = []
+    for own, reference in blocks:
+        repeated = reference.take(np.repeat(np.arange(len(sizes)), sizes))
+        arguments += [own.offset, own.precision, repeated.offset, repeated.precision, _bound(own, repeated)]
+    picked, kept = pick_proposals(
+        unit.squares, cumulative, np.repeat(np.arange(len(sizes)), sizes), positions, *arguments, rng
+    )
+    draws = np.empty((len(picked), unit.points.shape[1]))
+    draws[bins.order] = unit.points[picked]
+    return Resampled(draws, _standard_errors(unit, weights, sizes / sizes.sum(), draws, kept))
+
+
+def _bound(own: PriorTerms, reference: PriorTerms) -> Floats:
+    """Largest log ratio of two priors over all sums of squares, row by row."""
+    if own.offset.shape[1] == 1:  # normal, the reference being the wider: largest at zero
+        return np.asarray(own.offset[:, 0] - reference.offset[:, 0])
+    widest = 60.0 / reference.precision.min(axis=1)
+    squares = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, _GRID)])
+    ratio = np.full(len(own.offset), -np.inf)
+    for square in squares:
+        at = square * widest
+        own_log = np.logaddexp.reduce(own.offset - 0.5 * own.precision * at[:, None], axis=1)
+        reference_log = np.logaddexp.reduce(reference.offset - 0.5 * reference.precision * at[:, None], axis=1)
+        ratio = np.maximum(ratio, own_log - reference_log)
+    return ratio + _SLACK
+
+
+def _standard_errors(unit: UnitProposals, weights: Floats, shares: Floats, draws: Floats, kept: float) -> Floats:
+    """Monte-Carlo standard errors of the draws' means: of the proposals, and of picking among them.
+
+    Proposals are drawn stratum by stratum, so that the spread between components does not count. Picks that are kept at the
+    first try are a thinned systematic sample, the others independent.
+    """
+    means = weights @ unit.points
+    influence = (shares @ weights)[:, None] * unit.points - (shares[:, None] * weights).T @ means
+    variance = np.square(influence).sum(axis=0)
+    stops = np.cumsum(unit.counts)
+    for start, stop in zip(stops - unit.counts, stops, strict=True):
+        variance -= np.square(influence[start:stop].sum(axis=0)) / max(stop - start, 1)
+    if unit.chains is not None:
+        return np.asarray(draws.std(axis=0) * np.sqrt(1.0 / unit.chains[0] + 1.0 / len(draws)))
+    picking = (1.0 - kept**2) + 0.25 * kept**2
+    return np.asarray(np.sqrt(variance + picking * draws.var(axis=0) / len(draws)))

@@ -1,0 +1,208 @@
+"""Proposals for the units of a hierarchy that serve all values of its hyperparameters.
+
+A unit's variables are proposed from an equal mixture of Student-t distributions around its modes at a few values of the
+scales (the anchors). With the log-likelihood and the sums of squares of each proposal at hand, its importance weight at any
+hyperparameters costs one exponential: means of weights are marginal likelihoods, all of them smooth in the hyperparameters
+since the proposals stay the same, and proposals drawn by their weights are draws from the unit's posterior given them.
+
+Units whose weights do not pass their checks get further mixture components with the weighted moments of what was found, all
+proposals being kept and weighted by the mixture of everything that they came from (Cornuet, Marin, Mira and Robert, 2012,
+"Adaptive multiple importance sampling", Scandinavian Journal of Statistics 39).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from selfinterp_stats.engines.newton import find_modes
+from selfinterp_stats.engines.protocol import Floats, PooledDensity
+from selfinterp_stats.engines.scales import Conditioned, LearnedScales, block_sizes, sum_squares
+
+__all__ = ["UnitProposals", "adapt_unit", "propose", "weigh_unit"]
+
+_DF = 8.0
+_INFLATION = 1.15  # of the standard deviations: one anchor serves scales somewhat larger and smaller than its own
+_DF_ADAPTED = 5.0
+_INFLATION_ADAPTED = 1.2
+_PRIOR_SIZE = 20.0  # effective draws that the anchor's curvature is worth beside the weighted moments
+
+
+@dataclass(frozen=True)
+class UnitProposals:
+    """Proposals of one unit of D variables.
+
+    Attributes
+    ----------
+    points : numpy.ndarray
+        Shape (P, D).
+    base : numpy.ndarray
+        Log-likelihood less the log density of the proposals, (P,): with the log prior, the log weight.
+    squares : numpy.ndarray
+        Sums of squares of the two blocks, (P, 2).
+    sizes : tuple of int
+        Numbers of variables in the two blocks.
+    log_likelihood : numpy.ndarray
+        Shape (P,).
+    locations, factors : numpy.ndarray
+        Components of the mixture, (J, D) and (J, D, D), A with A @ A.T the squared scale.
+    dfs, counts : numpy.ndarray
+        Degrees of freedom and number of proposals of each component, (J,).
+    chains : tuple of float, optional
+        Effective size and R-hat where the proposals are draws of an exact sampler.
+    """
+
+    points: Floats
+    base: Floats
+    squares: Floats
+    sizes: tuple[int, int]
+    log_likelihood: Floats
+    locations: Floats
+    factors: Floats
+    dfs: Floats
+    counts: Floats
+    chains: tuple[float, float] | None = None
+
+
+def propose(
+    density: PooledDensity, anchors: Floats, count: int, rngs: Sequence[np.random.Generator]
+) -> list[UnitProposals]:
+    """Propose from the mixture around the modes at each anchor.
+
+    Parameters
+    ----------
+    density : PooledDensity
+        B units of D variables.
+    anchors : numpy.ndarray
+        Log scales, shape (J, 2).
+    count : int
+        Proposals for each unit.
+    rngs : sequence of numpy.random.Generator
+        One for each unit.
+    """
+    n_units, n_variables = density.shape
+    locations = np.empty((len(anchors), n_units, n_variables))
+    factors = np.empty((len(anchors), n_units, n_variables, n_variables))
+    start = np.zeros((n_units, n_variables))
+    for j, anchor in enumerate(anchors):
+        modes = find_modes(Conditioned(density, anchor), start=start, decrement=1e-10)
+        locations[j], factors[j], start = modes.location, _INFLATION * modes.factor, modes.location
+    counts = np.full(len(anchors), count // len(anchors))
+    counts[: count % len(anchors)] += 1
+    component = np.repeat(np.arange(len(anchors)), counts)
+    points = np.empty((n_units, count, n_variables))
+    for b, rng in enumerate(rngs):
+        standard = _student(rng, count, n_variables, _DF)
+        for j in range(len(anchors)):
+            rows = component == j
+            points[b, rows] = locations[j, b] + standard[rows] @ factors[j, b].T
+    log_likelihood = density.evaluate(points)
+    squares = sum_squares(density, points)
+    dfs, sizes = np.full(len(anchors), _DF), block_sizes(density)
+    units = []
+    for b in range(n_units):
+        log_proposal = _log_mixture(points[b], locations[:, b], factors[:, b], dfs, counts)
+        units.append(
+            UnitProposals(
+                points[b],
+                log_likelihood[b] - log_proposal,
+                squares[b],
+                sizes,
+                log_likelihood[b],
+                locations[:, b],
+                factors[:, b],
+                dfs,
+                counts,
+            )
+        )
+    return units
+
+
+def weigh_unit(unit: UnitProposals, scales: LearnedScales, phi: Floats) -> Floats:
+    """Log weights of a unit's proposals at hyperparameters phi, (n, H) to (n, P)."""
+    first, second = unit.sizes
+    prior = scales.first(phi[:, 0], first).log_density(unit.squares[:, 0])
+    return np.asarray(unit.base + prior + scales.second(phi[:, 1:], second).log_density(unit.squares[:, 1]))
+
+
+def adapt_unit(
+    density: PooledDensity,
+    unit: UnitProposals,
+    scales: LearnedScales,
+    phi: Floats,
+    count: int,
+    rng: np.random.Generator,
+) -> UnitProposals:
+    """Add components with the moments that the weights at each of the hyperparameters `phi` give, and proposals of them.
+
+    Parameters
+    ----------
+    density : PooledDensity
+        A single unit.
+    unit : UnitProposals
+        What is known of it.
+    scales : LearnedScales
+    phi : numpy.ndarray
+        Shape (n, H).
+    count : int
+        Further proposals.
+    rng : numpy.random.Generator
+    """
+    log_weights = weigh_unit(unit, scales, phi)
+    weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    nearest = np.mean(unit.factors[: len(unit.factors)], axis=0)
+    shape = nearest @ nearest.T
+    locations, factors = [], []
+    for row in weights:
+        mean = row @ unit.points
+        centred = unit.points - mean
+        size = 1.0 / np.square(row).sum()
+        covariance = (size * (row[:, None] * centred).T @ centred + _PRIOR_SIZE * shape) / (size + _PRIOR_SIZE)
+        locations.append(mean)
+        factors.append(_INFLATION_ADAPTED * np.linalg.cholesky(covariance))
+    counts = np.full(len(phi), count // len(phi))
+    fresh = [
+        location + _student(rng, n, len(location), _DF_ADAPTED) @ factor.T
+        for location, factor, n in zip(locations, factors, counts, strict=True)
+    ]
+    points = np.concatenate([unit.points, *fresh])
+    all_locations = np.concatenate([unit.locations, locations])
+    all_factors = np.concatenate([unit.factors, factors])
+    dfs = np.concatenate([unit.dfs, np.full(len(phi), _DF_ADAPTED)])
+    all_counts = np.concatenate([unit.counts, counts])
+    found = density.evaluate(np.concatenate(fresh)[None])[0]
+    log_likelihood = np.concatenate([unit.log_likelihood, found])
+    return UnitProposals(
+        points,
+        log_likelihood - _log_mixture(points, all_locations, all_factors, dfs, all_counts),
+        sum_squares(density, points),
+        unit.sizes,
+        log_likelihood,
+        all_locations,
+        all_factors,
+        dfs,
+        all_counts,
+    )
+
+
+def _student(rng: np.random.Generator, count: int, n_variables: int, df: float) -> Floats:
+    stretch = np.sqrt(df / rng.chisquare(df, count))
+    return np.asarray(rng.standard_normal((count, n_variables)) * stretch[:, None])
+
+
+def _log_mixture(points: Floats, locations: Floats, factors: Floats, dfs: Floats, counts: Floats) -> Floats:
+    """Log density of the mixture of Student-t components with weights in proportion to `counts`, (P, D) to (P,)."""
+    from math import lgamma
+
+    n_variables = points.shape[1]
+    inverses = np.linalg.inv(factors)
+    logs = np.log(np.abs(np.linalg.det(inverses))) + np.log(counts / counts.sum())
+    terms = []
+    for location, inverse, log, df in zip(locations, inverses, logs, dfs, strict=True):
+        radius = np.square((points - location) @ inverse.T).sum(axis=1)
+        constant = lgamma(0.5 * (df + n_variables)) - lgamma(0.5 * df) - 0.5 * n_variables * np.log(df)
+        terms.append(log + constant - 0.5 * (df + n_variables) * np.log1p(radius / df))
+    return terms[0] if len(terms) == 1 else np.asarray(np.logaddexp.reduce(terms))
