@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from selfinterp_stats.errors import ArgumentError
 from selfinterp_stats.tables import Decisions, Scenarios
@@ -31,7 +32,10 @@ class Design:
     x : numpy.ndarray
         Attribute differences (A - B) / (high - low), shape (N, largest K); 0 beyond a scenario's last attribute.
     s : numpy.ndarray
-        +1 where A was chosen, -1 where B was, shape (N,).
+        The response, shape (N,): +1 where A was chosen and -1 where B was, or the logit of the probability of A, no farther
+        out than where it was truncated.
+    side : numpy.ndarray
+        0 where the logit is known, +1 where it is a lower bound and -1 where it is an upper one, shape (N,); 0 for choices.
     first : numpy.ndarray of int
         Context c has the trials first[c] .. first[c + 1] - 1.
     left_out : pandas.DataFrame
@@ -42,11 +46,18 @@ class Design:
     slopes: pd.DataFrame
     x: Floats
     s: Floats
+    side: Floats
     first: NDArray[np.int64]
     left_out: pd.DataFrame
 
 
-def build_design(decisions: Decisions, scenarios: Scenarios, by: Sequence[str]) -> Design:
+def build_design(
+    decisions: Decisions,
+    scenarios: Scenarios,
+    by: Sequence[str],
+    response: str = "choice",
+    truncation: float = 1e-6,
+) -> Design:
     """Sort trials into contexts.
 
     Parameters
@@ -55,6 +66,10 @@ def build_design(decisions: Decisions, scenarios: Scenarios, by: Sequence[str]) 
     scenarios : Scenarios
     by : sequence of str
         Columns of the decisions whose values make the groups.
+    response : {"choice", "probability"}
+        What of a trial is taken. Trials without it are left out and counted.
+    truncation : float
+        Probabilities as close as this to 0 or 1 are bounds.
     """
     by = list(by)
     frame = decisions.frame
@@ -80,32 +95,54 @@ def build_design(decisions: Decisions, scenarios: Scenarios, by: Sequence[str]) 
             remedy="pass the scenarios that the decisions were made with",
         )
     without = frame[by].isna().any(axis=1) if by else pd.Series(False, index=frame.index)
-    left_out = _count_left_out(frame[without], by)
-    frame = frame[~without].reset_index(drop=True)
-    return _arrange(frame, scenarios, by, left_out)
+    mute = ~frame["chosen"].isin(["A", "B"]) if response == "choice" else frame["p_a"].isna()
+    left_out = pd.concat(
+        [
+            _count_left_out(frame[without], by, "no value to group by"),
+            _count_left_out(frame[mute & ~without], by, f"no {response}"),
+        ],
+        ignore_index=True,
+    )
+    frame = frame[~without & ~mute].reset_index(drop=True)
+    if frame.empty and mute.any():
+        raise ArgumentError(
+            "response",
+            expected=f"decisions with a {response}",
+            got="a table without any",
+            remedy="pass response='probability'" if response == "choice" else "pass response='choice'",
+        )
+    return _arrange(frame, scenarios, by, left_out, None if response == "choice" else truncation)
 
 
-def _count_left_out(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def _count_left_out(frame: pd.DataFrame, by: Sequence[str], reason: str) -> pd.DataFrame:
     counts = frame.groupby([*by, "scenario"], as_index=False, dropna=False).size().rename(columns={"size": "count"})
-    counts.insert(len(by) + 1, "reason", "no value to group by")
+    counts.insert(len(by) + 1, "reason", reason)
     return counts
 
 
-def _arrange(frame: pd.DataFrame, scenarios: Scenarios, by: list[str], left_out: pd.DataFrame) -> Design:
+def _arrange(
+    frame: pd.DataFrame, scenarios: Scenarios, by: list[str], left_out: pd.DataFrame, truncation: float | None
+) -> Design:
     x = _differences(frame, scenarios)
-    s = np.where(frame["chosen"].to_numpy() == "A", 1.0, -1.0)
+    if truncation is None:
+        s = np.where(frame["chosen"].to_numpy() == "A", 1.0, -1.0)
+        side, chose_a = np.zeros(len(s)), s > 0
+    else:
+        chose_a = frame["p_a"].to_numpy(dtype=np.float64)
+        s = logit(np.clip(chose_a, truncation, 1.0 - truncation))
+        side = np.where(chose_a >= 1.0 - truncation, 1.0, np.where(chose_a <= truncation, -1.0, 0.0))
     group = frame.groupby([*by, "scenario"], sort=True, dropna=False)
     context = group.ngroup().to_numpy()
     # Within a context trials are sorted by what they are, so that sums do not depend on the order of the file.
     order = np.lexsort([s, *x.T[::-1], context])
-    x, s, context = x[order], s[order], context[order]
+    x, s, side, context, chose_a = x[order], s[order], side[order], context[order], chose_a[order]
     n_trials = np.bincount(context)
     contexts = group.size().reset_index(name="n_trials")
     sizes = scenarios.n_attributes
     contexts["n_attributes"] = [sizes[name] for name in contexts["scenario"]]
-    contexts["share_a"] = np.bincount(context, weights=s > 0) / n_trials
+    contexts["share_a"] = np.bincount(context, weights=chose_a) / n_trials
     first = np.concatenate([[0], np.cumsum(n_trials)]).astype(np.int64)
-    return Design(contexts, _slope_index(contexts, scenarios, by), x, s, first, left_out)
+    return Design(contexts, _slope_index(contexts, scenarios, by), x, s, side, first, left_out)
 
 
 def _differences(frame: pd.DataFrame, scenarios: Scenarios) -> Floats:

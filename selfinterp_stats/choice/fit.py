@@ -36,6 +36,8 @@ class ChoiceSpec:
         ``none``: every scenario by itself; ``partial``: the scenarios of a group share a learned spread of slopes.
     response : str
         ``choice``, or ``probability`` where the probabilities of A were taken.
+    truncation : float
+        How close to 0 or 1 a probability is a bound.
     priors : ChoicePriors or PooledPriors
         Priors in force.
     inference : str
@@ -47,6 +49,7 @@ class ChoiceSpec:
     by: tuple[str, ...]
     pooling: str
     response: str
+    truncation: float
     priors: ChoicePriors | PooledPriors
     inference: str
     draws: int

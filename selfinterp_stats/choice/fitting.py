@@ -11,7 +11,7 @@ from selfinterp_stats.choice.fit import ChoiceFit, ChoiceSpec
 from selfinterp_stats.choice.pooled import fit_with_pooling
 from selfinterp_stats.choice.priors import ChoicePriors, PooledPriors, resolve_priors
 from selfinterp_stats.choice.separate import fit_separately
-from selfinterp_stats.errors import SelfInterpWarning, check_choice
+from selfinterp_stats.errors import ArgumentError, SelfInterpWarning, check_choice, check_range
 from selfinterp_stats.seeding import check_draws, check_seed
 from selfinterp_stats.tables import Decisions, Scenarios
 
@@ -27,6 +27,7 @@ def fit_choices(
     by: Sequence[str] = ("base_model", "preferences"),
     pooling: str = "partial",
     response: str = "choice",
+    truncation: float = 1e-6,
     priors: str | ChoicePriors | PooledPriors | None = None,
     inference: str = "laplace",
     draws: int = 4000,
@@ -53,8 +54,12 @@ def fit_choices(
         Columns of the decisions whose values make separate groups; condition columns may be among them.
     pooling : {"partial", "none"}
         Whether the scenarios of a group share a learned spread of slopes. ``none`` is the published analysis.
-    response : {"choice"}
-        What of a decision is modelled.
+    response : {"choice", "probability"}
+        What of a decision is modelled: which option was chosen, or the probability of A where it is known, with
+        logit P(A) = alpha_s + sum_a beta_sa * x_sat + normal noise of the scenario's own size (partial pooling only).
+        Trials without it are left out and counted.
+    truncation : float
+        Probabilities as close as this to 0 or 1 say only that the log odds are at least as far out (censoring).
     priors : PooledPriors, ChoicePriors or "paper", optional
         PooledPriors with partial pooling, else ChoicePriors or "paper". The model's own where not given.
     inference : {"laplace"}
@@ -106,12 +111,29 @@ def fit_choices(
     True
     """
     check_choice("pooling", pooling, ("partial", "none"))
-    check_choice("response", response, ("choice",))
+    check_choice("response", response, ("choice", "probability"))
+    check_range("truncation", truncation, low=1e-300, high=0.1, remedy="pass a small number, such as 1e-6")
+    if response == "probability" and pooling == "none":
+        raise ArgumentError(
+            "response",
+            expected="'choice' without pooling",
+            got="'probability'",
+            remedy="leave out pooling='none'; the published analysis has no probabilities",
+        )
     check_choice("inference", inference, ("laplace",))
     check_draws(draws)
     check_seed(seed)
-    spec = ChoiceSpec(tuple(by), pooling, response, resolve_priors(priors, pooling), inference, int(draws), int(seed))
-    design = build_design(decisions, scenarios, spec.by)
+    spec = ChoiceSpec(
+        by=tuple(by),
+        pooling=pooling,
+        response=response,
+        truncation=float(truncation),
+        priors=resolve_priors(priors, pooling),
+        inference=inference,
+        draws=int(draws),
+        seed=int(seed),
+    )
+    design = build_design(decisions, scenarios, spec.by, response, truncation)
     arrays = fit_separately(design, spec) if pooling == "none" else fit_with_pooling(design, spec)
     fit = arrays.finish(spec, decisions, scenarios)
     _warn_unconverged(fit)

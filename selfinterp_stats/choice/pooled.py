@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from selfinterp_stats.choice.arrays import FitArrays
+from selfinterp_stats.choice.density import ProbabilityLikelihood
 from selfinterp_stats.choice.design import Design
 from selfinterp_stats.choice.fit import ChoiceSpec
 from selfinterp_stats.choice.priors import LogNormal, PooledPriors
 from selfinterp_stats.choice.separate import select_likelihood
-from selfinterp_stats.engines import LearnedScales, PooledDraws, sample_pooled
+from selfinterp_stats.engines import LearnedScales, PooledDensity, PooledDraws, sample_pooled
 from selfinterp_stats.seeding import make_generator
 
 __all__ = ["fit_with_pooling", "list_groups"]
@@ -50,19 +52,29 @@ def _fit_group(design: Design, spec: ChoiceSpec, label: Label, members: NDArray[
         own = {"scenario": names[i][b]} if i >= 0 else {}
         return make_generator(spec.seed, f"pooled {purpose}", **label, **own)
 
-    def store(i: int, b: int, draws: Floats) -> None:
-        arrays.store(int(batches[i][b]), draws[:, 0], draws[:, 1:])
+    densities = [_likelihood(design, spec, batch, int(size)) for batch, size in zip(batches, np.unique(sizes), strict=True)]
 
-    densities = [select_likelihood(design, batch, int(size)) for batch, size in zip(batches, np.unique(sizes), strict=True)]
+    def store(i: int, b: int, draws: Floats) -> None:
+        arrays.store(int(batches[i][b]), draws[:, 0], draws[:, densities[i].blocks[1]])
+
     result = sample_pooled(densities, _learned_scales(spec.priors), spec.draws, make_rng, store)
     order = np.concatenate(batches)
     for name in ("k_hat", "ess", "r_hat", "mcse"):
         arrays.numbers[name][order] = getattr(result, name)
     arrays.sampler[order], arrays.converged[order] = result.sampler, result.converged
-    for batch, errors in zip(batches, result.mean_errors, strict=True):
+    for density, batch, errors in zip(densities, batches, result.mean_errors, strict=True):
         for context, row in zip(batch.tolist(), errors, strict=True):
-            arrays.store_errors(context, float(row[0]), row[1:])
+            arrays.store_errors(context, float(row[0]), row[density.blocks[1]])
     arrays.add_population(label, *_describe(result, len(members)))
+
+
+def _likelihood(design: Design, spec: ChoiceSpec, members: NDArray[np.int64], size: int) -> PooledDensity:
+    if spec.response == "choice":
+        return select_likelihood(design, members, size)
+    assert isinstance(spec.priors, PooledPriors)
+    everything = ProbabilityLikelihood(design.x[:, :size], design.s, design.side, design.first, spec.priors.noise)
+    chosen = everything.select(members.tolist())
+    return replace(chosen, x=np.ascontiguousarray(chosen.x))
 
 
 def _learned_scales(priors: PooledPriors) -> LearnedScales:

@@ -45,8 +45,7 @@ def fit_separately(design: Design, spec: ChoiceSpec) -> FitArrays:
 
 def select_likelihood(design: Design, members: NDArray[np.int64], size: int) -> ChoiceLikelihood:
     """Likelihood of the given contexts, all of `size` attributes, as a batch."""
-    everything = ChoiceLikelihood(design.x[:, :size], design.s, design.first)
-    chosen = everything.select(members.tolist())
+    chosen = ChoiceLikelihood(design.x[:, :size], design.s, design.first).select(members.tolist())
     return ChoiceLikelihood(np.ascontiguousarray(chosen.x), chosen.s, chosen.first)
 
 

@@ -160,6 +160,7 @@ def _restore_spec(described: Mapping[str, Any]) -> ChoiceSpec:
         by=tuple(described["by"]),
         pooling=described["pooling"],
         response=described["response"],
+        truncation=described["truncation"],
         priors=_PRIORS[described["pooling"]](**priors),
         inference=described["inference"],
         draws=described["draws"],

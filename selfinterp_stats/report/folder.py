@@ -25,6 +25,9 @@ from selfinterp_stats.report.reanalysis import Reanalysis
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from selfinterp_stats.choice import ChoiceFit
+    from selfinterp_stats.weights import Weights
+
 __all__ = ["check_target", "write_reanalysis"]
 
 FORMAT = "selfinterp-reanalysis"
@@ -78,6 +81,7 @@ def write_reanalysis(
     with _beside(target, force) as folder:
         _write_tables(result, folder)
         result.fit.to_netcdf(folder / "posterior.nc", dtype="float32")
+        result.partial.to_netcdf(folder / "posterior_partial.nc", dtype="float32")
         _write_figures(result, folder / "figures")
         if add is not None:
             add(folder)
@@ -167,6 +171,8 @@ def _write_tables(result: Reanalysis, folder: Path) -> None:
         "correlations.csv": result.correlations_table(),
         "instillation.csv": result.instillation_table(),
         "weights.csv": result.weights_table(),
+        "weights_partial.csv": result.weights_partial_table(),
+        "population.csv": result.population_table(),
         "attrition.csv": result.attrition_table(),
     }
     for name, table in tables.items():
@@ -211,15 +217,8 @@ def _write_manifest(result: Reanalysis, folder: Path, run: Mapping[str, Any]) ->
         "python": platform.python_version(),
         "inputs": {role.name: digest for role, digest in result.archive.files},
         "options": {"draws": spec.draws, "seed": spec.seed},
-        "model": {
-            "pooling": spec.pooling,
-            "priors": str(spec.priors),
-            "inference": spec.inference,
-            "interval": f"{result.weights.prob:g} HDI",
-            "exact_sampler": result.fit.contexts.loc[result.fit.contexts["sampler"] == "slice"][
-                ["base_model", "preferences", "scenario"]
-            ].values.tolist(),
-        },
+        "model": _describe_model(result.fit, result.weights),
+        "model_partial": _describe_model(result.partial, result.weights_partial),
         "outputs": sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()),
         "run": {
             "finished": pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds"),
@@ -230,3 +229,14 @@ def _write_manifest(result: Reanalysis, folder: Path, run: Mapping[str, Any]) ->
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _describe_model(fit: ChoiceFit, weights: Weights) -> dict[str, Any]:
+    exact = fit.contexts["sampler"] == "slice"
+    return {
+        "pooling": fit.spec.pooling,
+        "priors": str(fit.spec.priors),
+        "inference": fit.spec.inference,
+        "interval": f"{weights.prob:g} HDI",
+        "exact_sampler": fit.contexts.loc[exact, ["base_model", "preferences", "scenario"]].to_numpy().tolist(),
+    }

@@ -65,6 +65,10 @@ class Reanalysis:
         The paper's model for every scenario of every base model and kind of preferences.
     weights : Weights
         Used weights, -100 to 100.
+    partial : ChoiceFit
+        The same decisions with partial pooling.
+    weights_partial : Weights
+        Used weights of that fit.
     correlations : Correlations
         Used against reported weights.
     instillation : Correlations
@@ -74,6 +78,8 @@ class Reanalysis:
     archive: Archive
     fit: ChoiceFit
     weights: Weights
+    partial: ChoiceFit
+    weights_partial: Weights
     correlations: Correlations
     instillation: Correlations
 
@@ -87,8 +93,19 @@ class Reanalysis:
 
     def weights_table(self) -> pd.DataFrame:
         """Rows of ``weights.csv``; target is empty for native preferences, which were never aimed at."""
+        return self._add_targets(self.weights, self.fit)
+
+    def weights_partial_table(self) -> pd.DataFrame:
+        """Rows of ``weights_partial.csv``, with the columns of ``weights.csv``."""
+        return self._add_targets(self.weights_partial, self.partial)
+
+    def population_table(self) -> pd.DataFrame:
+        """Rows of ``population.csv``: the hyperparameters of the partially pooled fit."""
+        return self.partial.describe_population()
+
+    def _add_targets(self, weights: Weights, fit: ChoiceFit) -> pd.DataFrame:
         keys = ["base_model", "preferences", "scenario", "slot"]
-        table = self.weights.table.merge(self.fit.plug_in()[[*keys, "plug_in"]], on=keys, how="left")
+        table = weights.table.merge(fit.plug_in()[[*keys, "plug_in"]], on=keys, how="left")
         targets = self.archive.targets.frame[["scenario", "slot", "target"]].assign(preferences="instilled")
         table = table.merge(targets, on=["preferences", "scenario", "slot"], how="left")
         return table[_WEIGHT_COLUMNS].sort_values(keys, ignore_index=True)
@@ -159,12 +176,14 @@ def reanalyze(
     archive = _take_archive(source, strict, say)
     say(f"fitting {len(archive.decisions):,} decisions")
     fit = fit_choices(archive.decisions, archive.scenarios, pooling="none", draws=draws, seed=seed)
+    say("fitting them with partial pooling")
+    partial = fit_choices(archive.decisions, archive.scenarios, draws=draws, seed=seed)
     say(f"summarising {len(fit.slopes):,} weights")
-    weights = fit.weights()
+    weights, weights_partial = fit.weights(), partial.weights()
     say("correlating used with reported and target weights")
     correlations = correlate(fit, archive.reports, draws=draws, seed=seed)
     instillation = correlate(fit, archive.targets, draws=draws, seed=seed).select(preferences="instilled")
-    return Reanalysis(archive, fit, weights, correlations, instillation)
+    return Reanalysis(archive, fit, weights, partial, weights_partial, correlations, instillation)
 
 
 def _take_archive(source: str | Path | Archive, strict: bool, say: Progress) -> Archive:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -38,9 +38,10 @@ class Decisions:
     Attributes
     ----------
     frame : pandas.DataFrame
-        One row for each trial: ``base_model, preferences, model, scenario, trial, chosen`` ("A" or "B"), ``p_a``
-        (probability of choosing A, NaN where unknown), ``a_1 ... a_K, b_1 ... b_K`` (the options' values in the
-        attributes' units by slot, NaN beyond a scenario's last attribute), then the condition columns.
+        One row for each trial: ``base_model, preferences, model, scenario, trial, chosen`` ("A", "B", or empty where only
+        the probability is known), ``p_a`` (probability of choosing A, NaN where unknown), ``a_1 ... a_K, b_1 ... b_K``
+        (the options' values in the attributes' units by slot, NaN beyond a scenario's last attribute), then the condition
+        columns.
     conditions : tuple of str
         Names of the condition columns: every column of the source that has no meaning of its own.
     """
@@ -73,8 +74,8 @@ def make_decisions(
         A data frame or CSV file with one row for each trial and attribute. Columns ``scenario, trial, attribute, a, b,
         chosen``: the values of the attribute in option A and in option B, in the attribute's unit, and the option that
         was chosen, "A" or "B". If you have them: ``model``, ``base_model`` (the model before fine-tuning),
-        ``preferences`` ("instilled" or "native") and ``p_a``, the probability of choosing A. Every further column is
-        kept as a condition, and ``fit_choices`` can group by it.
+        ``preferences`` ("instilled" or "native") and ``p_a``, the probability of choosing A. A trial with ``p_a`` needs no
+        ``chosen``. Every further column is kept as a condition, and ``fit_choices`` can group by it.
     scenarios : Scenarios
         The scenarios that the trials belong to.
     model : str
@@ -112,8 +113,11 @@ def make_decisions(
     check_choice("preferences", preferences, ("native", "instilled"))
     problems = Problems()
     raw = load_table(source, problems, name="decisions")
+    layout = _LAYOUT
+    if raw is not None and "p_a" in raw.columns and "chosen" not in raw.columns:
+        layout = replace(_LAYOUT, needed=tuple(name for name in _LAYOUT.needed if name != "chosen"))
     defaults = {"model": model, "preferences": preferences}
-    entries, conditions = fold_long(raw, scenarios, problems, _LAYOUT, defaults)
+    entries, conditions = fold_long(raw, scenarios, problems, layout, defaults)
     decisions = build_decisions(entries, conditions, scenarios, raw.file if raw is not None else "decisions", problems)
     problems.raise_errors()
     return decisions
@@ -166,7 +170,8 @@ def build_decisions(
 
 def _report_choices(entries: pd.DataFrame, file: str, problems: Problems, column: str) -> None:
     # None stands in every row of a file without the column, which has been reported
-    wrong = entries[~entries["chosen"].isin(["A", "B"]) & entries["chosen"].notna()]
+    probable = (entries["chosen"] == "") & entries["p_a"].notna()
+    wrong = entries[~entries["chosen"].isin(["A", "B"]) & entries["chosen"].notna() & ~probable]
     for row, scenario, chosen in wrong[["row", "scenario", "chosen"]].itertuples(index=False):
         problems.error(
             "bad-choice",
@@ -175,7 +180,7 @@ def _report_choices(entries: pd.DataFrame, file: str, problems: Problems, column
             column=column,
             found=show_cell(chosen) if chosen else "an empty cell",
             expected="A or B",
-            remedy="correct the cell, or remove the trial if it has no answer",
+            remedy="correct the cell, give the probability of A instead, or remove the trial if it has no answer",
             scenario=scenario,
         )
 
@@ -236,8 +241,9 @@ def _warn_outside_range(
 def _warn_thin_scenarios(entries: pd.DataFrame, scenarios: Scenarios, file: str, problems: Problems) -> None:
     needed = scenarios.n_attributes
     keys = ["base_model", "preferences", "model", "scenario"]
-    answered = entries[entries["chosen"].isin(["A", "B"])]
-    shares = answered.assign(is_a=answered["chosen"] == "A").groupby(keys, sort=False)["is_a"].agg(["size", "mean"])
+    answered = entries[entries["chosen"].isin(["A", "B"]) | entries["p_a"].notna()]
+    is_a = np.where(answered["chosen"].isin(["A", "B"]), answered["chosen"] == "A", answered["p_a"] > 0.5)
+    shares = answered.assign(is_a=is_a).groupby(keys, sort=False)["is_a"].agg(["size", "mean"])
     for (_, _, _, scenario), (size, share) in zip(shares.index, shares.to_numpy(), strict=True):
         if size < needed[scenario]:
             problems.warn(

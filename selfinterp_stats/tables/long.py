@@ -238,8 +238,8 @@ def _constant(raw: RawTable, name: str, problems: Problems) -> Any:
     if name == "p_a":
         absent = np.zeros(len(raw), dtype=bool)
         return raw.numbers(name, problems, needed=absent) if name in raw.columns else np.nan
-    if name == "status" and name not in raw.columns:
-        return "valid"
+    if name not in raw.columns:  # nothing was refused; or a probability stands in for the choice
+        return "valid" if name == "status" else ""
     return raw.text(name)
 
 
