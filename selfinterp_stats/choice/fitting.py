@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from selfinterp_stats.choice.design import build_design
+from selfinterp_stats.choice.arrays import FitArrays
+from selfinterp_stats.choice.design import Design, build_design
 from selfinterp_stats.choice.fit import ChoiceFit, ChoiceSpec
 from selfinterp_stats.choice.pooled import fit_with_pooling
 from selfinterp_stats.choice.priors import ChoicePriors, PooledPriors, resolve_priors
@@ -62,9 +63,10 @@ def fit_choices(
         Probabilities as close as this to 0 or 1 say only that the log odds are at least as far out (censoring).
     priors : PooledPriors, ChoicePriors or "paper", optional
         PooledPriors with partial pooling, else ChoicePriors or "paper". The model's own where not given.
-    inference : {"laplace"}
-        The engine: importance sampling from a Student-t at the mode, with an exact slice sampler for each scenario whose
-        Pareto k-hat or effective size says that this is not enough.
+    inference : {"laplace", "nuts"}
+        The engine. laplace: importance sampling from Student-t distributions at the modes, with an exact slice sampler for
+        each scenario whose Pareto k-hat or effective size says that this is not enough. nuts: the No-U-Turn sampler (PyMC
+        and nutpie, extra ``nuts``), slower by orders of magnitude and the reference for all models.
     draws : int
         Equally weighted draws to store for each scenario, at least 100.
     seed : int
@@ -120,7 +122,7 @@ def fit_choices(
             got="'probability'",
             remedy="leave out pooling='none'; the published analysis has no probabilities",
         )
-    check_choice("inference", inference, ("laplace",))
+    check_choice("inference", inference, ("laplace", "nuts"))
     check_draws(draws)
     check_seed(seed)
     spec = ChoiceSpec(
@@ -134,11 +136,27 @@ def fit_choices(
         seed=int(seed),
     )
     design = build_design(decisions, scenarios, spec.by, response, truncation)
-    arrays = fit_separately(design, spec) if pooling == "none" else fit_with_pooling(design, spec)
+    arrays = _choose_engine(spec)(design, spec)
     fit = arrays.finish(spec, decisions, scenarios)
     _warn_unconverged(fit)
     _log.info("fitted %d scenarios", len(fit.contexts))
     return fit
+
+
+def _choose_engine(spec: ChoiceSpec) -> Callable[[Design, ChoiceSpec], FitArrays]:
+    if spec.inference == "nuts":
+        from selfinterp_stats.choice.sampled import fit_by_nuts
+
+        return fit_by_nuts
+    for name in ("slope_df", "lapse"):
+        if getattr(spec.priors, name, None) is not None:
+            raise ArgumentError(
+                "inference",
+                expected=f"'nuts' for a model with {name}",
+                got="'laplace'",
+                remedy=f"pass inference='nuts', or leave {name} out of the priors",
+            )
+    return fit_separately if spec.pooling == "none" else fit_with_pooling
 
 
 def _warn_unconverged(fit: ChoiceFit) -> None:

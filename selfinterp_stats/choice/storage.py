@@ -118,7 +118,9 @@ def _pack(frame: pd.DataFrame) -> xr.Dataset:
         values = frame[column].to_numpy()
         text = values.dtype.kind not in "fiub"
         if text:
-            values = np.array([json.dumps(None if pd.isna(v) else str(v)) for v in values], dtype=object)
+            codes, distinct = pd.factorize(values, use_na_sentinel=False)  # most columns repeat a few labels
+            encoded = [json.dumps(None if pd.isna(v) else str(v)) for v in distinct]
+            values = np.array(encoded, dtype=object)[codes] if len(codes) else np.empty(0, dtype=object)
         variables[f"column_{i}"] = xr.Variable(
             ("row",),
             values.astype("int8") if values.dtype == bool else values,

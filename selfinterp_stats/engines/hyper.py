@@ -7,10 +7,9 @@ cells and sampled from it. A box that cuts off some of the posterior, or whose p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import product
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -24,12 +23,14 @@ __all__ = ["Box", "HyperPosterior", "make_box", "tabulate_posterior", "tabulate_
 
 _NODES = {2: 17, 3: 11}
 _FINER = 1.6  # times as many nodes where the polynomial has not settled
-_MOST_NODES = {2: 45, 3: 18}
+_MOST_NODES = {2: 45, 3: 11}
 _CELLS = {2: 240, 3: 72}
 _REACH = 5.5  # half-width of a box in standard deviations
 _MARGIN = 0.02  # share of the cells at each end of an axis that has to be as good as empty
 _CUT_OFF = 1e-4  # posterior mass allowed there
 _SETTLED = 0.03  # of the log density where it counts: what the highest coefficients may contribute
+_OWN_NODES = 81  # along a unit's own log scale
+_OWN_REACH = 5.0  # beyond the box: factors of 150 either way
 _DEEP = 8.0  # below the maximum by so much, the density does not count
 _GAIN = 0.9  # a box is worth another table if it is narrower than this share of the last
 
@@ -55,12 +56,6 @@ class Box:
         """Chebyshev points on each axis, ascending, ends included."""
         points = chebyshev.chebpts2(self.n_nodes)
         return [lo + 0.5 * (points + 1.0) * (hi - lo) for lo, hi in zip(self.low, self.high, strict=True)]
-
-    @property
-    def nodes(self) -> tuple[Floats, Floats]:
-        """Nodes of the first hyperparameter, (n, 1), and of the others, all combinations, (n', H - 1)."""
-        axes = self.axes
-        return axes[0][:, None], np.array(list(product(*axes[1:])))
 
 
 @dataclass(frozen=True)
@@ -155,16 +150,39 @@ def tabulate_unit(unit: UnitProposals, scales: LearnedScales, box: Box) -> Float
 
     Weights at all nodes are products of a factor for each block, so that sums over proposals are one matrix product.
     """
-    first_nodes, second_nodes = box.nodes
-    first = scales.first(first_nodes[:, 0], unit.sizes[0]).log_density(unit.squares[:, 0])
-    second = scales.second(second_nodes, unit.sizes[1]).log_density(unit.squares[:, 1])
+    axes = box.axes
+    second_nodes, mix = _scale_nodes(scales, box) if scales.varies else (axes[1], None)
+    first = scales.first(axes[0], unit.sizes[0]).log_density(unit.squares[:, 0])
+    second = scales.first(second_nodes, unit.sizes[1]).log_density(unit.squares[:, 1])
     # relative to the largest scales, so that no factor grows without bound
     reference = unit.base + first[-1] + second[-1]
     top = reference.max()
     factor = np.exp(reference - top) * np.exp(first - first[-1])
     total = factor @ np.exp(second - second[-1]).T
     logs = top + np.log(np.maximum(total, 1e-300)) - np.log(len(unit.base))
-    return np.asarray(logs.reshape([len(axis) for axis in box.axes]))
+    return logs if mix is None else mix(logs)
+
+
+def _scale_nodes(scales: LearnedScales, box: Box) -> tuple[Floats, Callable[[Floats], Floats]]:
+    """Where to know a unit's marginal likelihood as a function of its own scale, and how to average it over scales.
+
+    The unit's own log scale is log tau + omega * z. Its log marginal likelihood is interpolated along that one axis, piece
+    by piece, since it falls steeply where no proposal reaches, and the mean over z is taken by quadrature.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    _, log_tau, log_omega = box.axes
+    nodes, weights = scales.quadrature
+    places = log_tau[:, None, None] + np.exp(log_omega)[None, :, None] * nodes
+    low, high = log_tau[0] - _OWN_REACH, log_tau[-1] + _OWN_REACH
+    own = np.linspace(low, high, _OWN_NODES)
+
+    def mix(logs: Floats) -> Floats:
+        values = PchipInterpolator(own, logs, axis=1)(np.clip(places, low, high))
+        top = values.max(axis=-1, keepdims=True)
+        return np.asarray(top[..., 0] + np.log(np.exp(values - top) @ weights))
+
+    return own, mix
 
 
 def tabulate_posterior(log_likelihood: Floats, scales: LearnedScales, box: Box) -> HyperPosterior:

@@ -23,7 +23,7 @@ from selfinterp_stats.engines.hyper import Box, HyperPosterior, make_box, tabula
 from selfinterp_stats.engines.protocol import Floats, PooledDensity
 from selfinterp_stats.engines.resample import make_bins, resample_unit
 from selfinterp_stats.engines.rough import Region, find_region
-from selfinterp_stats.engines.scales import Conditioned, LearnedScales, block_sizes, sum_squares
+from selfinterp_stats.engines.scales import LearnedScales, block_sizes, sum_squares
 from selfinterp_stats.engines.shared import UnitProposals, adapt_unit, propose, weigh_unit
 from selfinterp_stats.engines.slice import ESS_NEEDED, sample_slice
 from selfinterp_stats.engines.threads import open_threads
@@ -223,7 +223,10 @@ def _take_some(densities: Sequence[PooledDensity]) -> list[PooledDensity]:
 def _place_anchors(region: Region) -> Floats:
     """Log scales whose modes proposals are made around: a grid over two standard deviations each way."""
     axes = []
-    for centre, sd in zip(region.centre[:2], region.sd[:2], strict=True):
+    spread = region.sd[:2].copy()
+    if len(region.centre) == 3:  # units' own scales lie around the common one
+        spread[1] = np.hypot(spread[1], np.exp(region.centre[2]))
+    for centre, sd in zip(region.centre[:2], spread, strict=True):
         number = int(np.clip(np.ceil(4.0 * sd / _SPACING), 1, _MOST_ANCHORS))
         reach = 2.0 * sd * (number - 1) / number
         axes.append(np.linspace(centre - reach, centre + reach, number) if number > 1 else np.array([centre]))
@@ -281,6 +284,10 @@ def _check(units: _Units, points: Floats) -> _Checks:
 def _improve(units: _Units, failed: NDArray[np.int64], points: Floats, *, exact: bool) -> None:
     """Give failed units more proposals, or draws of the exact sampler."""
     wanted = set(failed.tolist())
+    log_scales = points[:, :2]
+    if units.scales.varies:  # where the unit's own scale is small, middling or large
+        own = [[first, second + z * np.exp(third)] for first, second, third in points[:3] for z in (-1.5, 0.0, 1.5)]
+        log_scales = np.array(own)
     starts = np.cumsum([0, *(density.shape[0] for density in units.densities)])
 
     def improve(i: int, b: int, unit: UnitProposals) -> UnitProposals | None:
@@ -290,12 +297,41 @@ def _improve(units: _Units, failed: NDArray[np.int64], points: Floats, *, exact:
         if exact:
             return _sample_exactly(density, unit, units.scales, points, units.count, units.make_rng("slice", i, b))
         purpose = f"adapt {len(unit.counts)}"
-        return adapt_unit(density, unit, units.scales, points, units.count, units.make_rng(purpose, i, b))
+        return adapt_unit(density, unit, units.scales, log_scales, units.count, units.make_rng(purpose, i, b))
 
     places = [(i, b) for i, density in enumerate(units.densities) for b in range(density.shape[0])]
     for place, unit in zip(places, units.map(improve), strict=True):
         if unit is not None:
             units.replaced[place] = unit
+
+
+@dataclass(frozen=True)
+class _AtHyperparameters:
+    """Log posterior of units at one value of all hyperparameters, for the exact sampler, which wants no derivatives."""
+
+    density: PooledDensity
+    scales: LearnedScales
+    phi: Floats
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.density.shape
+
+    def log_prior(self, squares: Floats) -> Floats:
+        first, second = block_sizes(self.density)
+        flat = squares.reshape(-1, 2)
+        prior = self.scales.first(self.phi[:1], first).log_density(flat[:, 0])[0]
+        prior = prior + self.scales.second(self.phi[None, 1:], second).log_density(flat[:, 1])[0]
+        return np.asarray(prior.reshape(squares.shape[:-1]))
+
+    def derivatives(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
+        raise NotImplementedError
+
+    def evaluate(self, theta: Floats) -> Floats:
+        return np.asarray(self.density.evaluate(theta) + self.log_prior(sum_squares(self.density, theta)))
+
+    def select(self, problems: Sequence[int]) -> _AtHyperparameters:
+        return replace(self, density=self.density.select(problems))
 
 
 def _sample_exactly(
@@ -307,11 +343,9 @@ def _sample_exactly(
     rng: np.random.Generator,
 ) -> UnitProposals:
     """Chains at scales on the large side, weighted for all others: wider draws serve narrower posteriors."""
-    reference = points[:, :2].max(axis=0)
-    if scales.varies:
-        reference[1] += np.exp(points[:, 2].max())
-    conditioned = Conditioned(density, reference)
-    log_weights = conditioned.evaluate(unit.points[None])[0] - unit.log_likelihood + unit.base
+    reference = points.max(axis=0)
+    conditioned = _AtHyperparameters(density, scales, reference)
+    log_weights = weigh_unit(unit, scales, reference[None])[0]
     weights = np.exp(log_weights - log_weights.max())
     start = unit.points[rng.choice(len(weights), 256, p=weights / weights.sum())]
     chains = sample_slice(conditioned, start, count, rng)
@@ -319,7 +353,7 @@ def _sample_exactly(
     log_likelihood = density.evaluate(chains.draws[None])[0]
     return UnitProposals(
         chains.draws,
-        0.5 * squares @ np.exp(-2.0 * reference),  # less the log prior that the chains had
+        -conditioned.log_prior(squares),  # what the chains had of it already
         squares,
         block_sizes(density),
         log_likelihood,

@@ -21,6 +21,7 @@ _STEPS = 20
 _LONGEST = 0.7  # step in a log scale
 _DIFFERENCE = 0.05  # in a log scale, for derivatives of the gradient
 _CLOSE = 0.1  # posterior standard deviations
+_FIRST_LOOK = 0.45  # of the prior standard deviation, for a hyperparameter that nothing is known of yet
 _MODE_ACCURACY = 1e-8  # squared Newton decrement
 
 
@@ -67,7 +68,7 @@ def find_region(densities: Sequence[PooledDensity], scales: LearnedScales) -> Re
             break
     covariance = vectors @ np.diag(1.0 / eigenvalues) @ vectors.T
     sd = np.sqrt(np.diagonal(covariance))
-    return Region(np.concatenate([centre, scales.location[2:]]), np.concatenate([sd, scales.sd[2:]]))
+    return Region(np.concatenate([centre, scales.location[2:]]), np.concatenate([sd, _FIRST_LOOK * scales.sd[2:]]))
 
 
 def _gradient(

@@ -18,7 +18,8 @@ from selfinterp_stats.engines.protocol import Floats, PooledDensity
 
 __all__ = ["Conditioned", "LearnedScales", "PriorTerms", "block_sizes", "sum_squares"]
 
-_QUADRATURE = 15  # nodes of Gauss and Hermite; exact for polynomials of degree 29 in z
+_QUADRATURE = 11  # nodes of Gauss and Hermite; exact for polynomials of degree 21 in z
+_WIDEST = 25.0  # log scale; with twenty variables its density is still a number
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,12 @@ class PriorTerms:
 
     def log_density(self, squares: Floats) -> Floats:
         """Shape (n, P) at sums of squares of shape (P,)."""
-        terms = [self.offset[:, q, None] - 0.5 * self.precision[:, q, None] * squares for q in range(self.offset.shape[1])]
-        return terms[0] if len(terms) == 1 else np.logaddexp.reduce(terms)
+        if self.offset.shape[1] == 1:
+            return self.offset - 0.5 * self.precision * squares
+        total = np.zeros((len(self.offset), len(squares)))
+        for q in range(self.offset.shape[1]):
+            total += np.exp(self.offset[:, q, None] - 0.5 * self.precision[:, q, None] * squares)
+        return np.log(np.maximum(total, np.finfo(np.float64).tiny))
 
     def take(self, rows: NDArray[np.int64]) -> PriorTerms:
         """Some hyperparameter values only."""
@@ -62,6 +67,12 @@ class LearnedScales:
         """Whether the second block's scale varies between units."""
         return len(self.location) == 3
 
+    @property
+    def quadrature(self) -> tuple[Floats, Floats]:
+        """Values of a standard normal variable and their weights."""
+        nodes, weights = np.polynomial.hermite_e.hermegauss(_QUADRATURE)
+        return nodes, weights / weights.sum()
+
     def log_prior(self, phi: Floats) -> Floats:
         """Log density up to a constant, (..., H) to (...)."""
         return np.asarray(-0.5 * np.square((phi - self.location) / self.sd).sum(axis=-1))
@@ -74,9 +85,10 @@ class LearnedScales:
         """Prior of the second block at (log scale[, log omega]), shape (n, H - 1)."""
         if not self.varies:
             return self.first(phi[:, 0], size)
-        nodes, weights = np.polynomial.hermite_e.hermegauss(_QUADRATURE)
-        log_scale = phi[:, :1] + np.exp(phi[:, 1:]) * nodes
-        return PriorTerms(np.log(weights / weights.sum()) - size * log_scale, np.exp(-2.0 * log_scale))
+        nodes, weights = self.quadrature
+        # the outermost nodes of a very wide spread are beyond what a number holds, and carry no weight
+        log_scale = np.clip(phi[:, :1] + np.exp(phi[:, 1:]) * nodes, -_WIDEST, _WIDEST)
+        return PriorTerms(np.log(weights) - size * log_scale, np.exp(-2.0 * log_scale))
 
 
 def block_sizes(density: PooledDensity) -> tuple[int, int]:

@@ -131,11 +131,11 @@ def adapt_unit(
     density: PooledDensity,
     unit: UnitProposals,
     scales: LearnedScales,
-    phi: Floats,
+    log_scales: Floats,
     count: int,
     rng: np.random.Generator,
 ) -> UnitProposals:
-    """Add components with the moments that the weights at each of the hyperparameters `phi` give, and proposals of them.
+    """Add components with the moments that the weights at each of some scales give, and proposals of them.
 
     Parameters
     ----------
@@ -144,16 +144,18 @@ def adapt_unit(
     unit : UnitProposals
         What is known of it.
     scales : LearnedScales
-    phi : numpy.ndarray
-        Shape (n, H).
+    log_scales : numpy.ndarray
+        Of the two blocks, shape (n, 2).
     count : int
         Further proposals.
     rng : numpy.random.Generator
     """
-    log_weights = weigh_unit(unit, scales, phi)
+    log_weights = unit.base + sum(
+        scales.first(log_scales[:, i], unit.sizes[i]).log_density(unit.squares[:, i]) for i in (0, 1)
+    )
     weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
-    nearest = np.mean(unit.factors[: len(unit.factors)], axis=0)
+    nearest = unit.factors.mean(axis=0)
     shape = nearest @ nearest.T
     locations, factors = [], []
     for row in weights:
@@ -163,7 +165,7 @@ def adapt_unit(
         covariance = (size * (row[:, None] * centred).T @ centred + _PRIOR_SIZE * shape) / (size + _PRIOR_SIZE)
         locations.append(mean)
         factors.append(_INFLATION_ADAPTED * np.linalg.cholesky(covariance))
-    counts = np.full(len(phi), count // len(phi))
+    counts = np.full(len(log_scales), count // len(log_scales))
     fresh = [
         location + _student(rng, n, len(location), _DF_ADAPTED) @ factor.T
         for location, factor, n in zip(locations, factors, counts, strict=True)
@@ -171,7 +173,7 @@ def adapt_unit(
     points = np.concatenate([unit.points, *fresh])
     all_locations = np.concatenate([unit.locations, locations])
     all_factors = np.concatenate([unit.factors, factors])
-    dfs = np.concatenate([unit.dfs, np.full(len(phi), _DF_ADAPTED)])
+    dfs = np.concatenate([unit.dfs, np.full(len(log_scales), _DF_ADAPTED)])
     all_counts = np.concatenate([unit.counts, counts])
     found = density.evaluate(np.concatenate(fresh)[None])[0]
     log_likelihood = np.concatenate([unit.log_likelihood, found])

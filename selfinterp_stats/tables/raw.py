@@ -101,7 +101,7 @@ class RawTable:
             Shape (rows,); NaN where there is no usable number.
         """
         cells = self.columns[name]
-        values = np.array([_as_number(cell) for cell in cells], dtype=np.float64)
+        values = _to_numbers(cells)
         required = np.ones(len(values), dtype=bool) if needed is None else needed
         for i in np.flatnonzero(np.isnan(values)):
             cell = _as_text(cells[i])
@@ -258,6 +258,13 @@ def _as_text(cell: Any) -> str:
     if cell is None or cell is pd.NA or cell is pd.NaT or (isinstance(cell, (float, np.floating)) and math.isnan(cell)):
         return ""
     return str(cell)
+
+
+def _to_numbers(cells: NDArray[Any]) -> NDArray[np.float64]:
+    if cells.dtype.kind in "iuf":  # numbers already, cell by cell would be slow
+        values = cells.astype(np.float64)
+        return np.where(np.abs(values) <= _LARGEST, values, math.nan)
+    return np.array([_as_number(cell) for cell in cells], dtype=np.float64)
 
 
 def _as_number(cell: Any) -> float:

@@ -149,7 +149,7 @@ CELLS = [
     ("scenarios", 3, "slot", 5, "wrong-attribute"),
     ("scenarios", 3, "slot", None, "missing-value"),
     ("decisions", 4, "chosen", "C", "bad-choice"),
-    ("decisions", 4, "chosen", None, "bad-choice"),
+    ("decisions", 5, "chosen", None, "bad-choice"),
     ("decisions", 4, "p_a", 1.5, "bad-probability"),
     ("decisions", 4, "preferences", "neither", "bad-preferences"),
     ("decisions", 4, "scenario", "elsewhere", "unknown-scenario"),

@@ -1,0 +1,190 @@
+"""The hierarchical laplace engine against quadrature, itself and the truth, on likelihoods that know nothing of choices."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from selfinterp_stats.engines import LearnedScales, sample_pooled
+from selfinterp_stats.engines.hyper import Box, tabulate_posterior, tabulate_unit
+from selfinterp_stats.engines.shared import propose, weigh_unit
+from selfinterp_stats.seeding import make_generator
+
+SCALES = LearnedScales(np.log([0.5, 3.0]), np.ones(2))
+
+
+@dataclass(frozen=True)
+class NormalMeans:
+    """Means y of units with known noise, so that all posteriors are closed forms: y_bd ~ Normal(theta_bd, 1)."""
+
+    y: np.ndarray
+    noise: float = 1.0
+
+    @property
+    def shape(self):
+        return self.y.shape
+
+    @property
+    def blocks(self):
+        return slice(0, 1), slice(1, self.y.shape[1])
+
+    def derivatives(self, theta):
+        difference = (self.y - theta) / self.noise
+        curvature = np.broadcast_to(np.eye(self.shape[1]) / self.noise**2, (*self.shape, self.shape[1])).copy()
+        return -0.5 * np.square(difference).sum(axis=1), difference / self.noise, curvature
+
+    def evaluate(self, theta):
+        return -0.5 * np.square((self.y[:, None] - theta) / self.noise).sum(axis=2)
+
+    def select(self, problems):
+        return NormalMeans(self.y[list(problems)], self.noise)
+
+
+def sample(density, *, draws=4000, seed=1, scales=SCALES):
+    densities = density if isinstance(density, list) else [density]
+    out = [np.empty((d.shape[0], draws, d.shape[1])) for d in densities]
+
+    def store(i, b, values):
+        out[i][b] = values
+
+    result = sample_pooled(densities, scales, draws, lambda what, i, b: make_generator(seed, what, i=i, b=b), store)
+    return result, out if isinstance(density, list) else out[0]
+
+
+def normal_means(seed, n_units=30, size=4, tau=2.0, sigma=0.8, noise=1.0):
+    rng = np.random.default_rng(seed)
+    theta = rng.normal(0, 1, (n_units, size + 1)) * np.r_[sigma, np.full(size, tau)]
+    return NormalMeans(theta + noise * rng.standard_normal(theta.shape), noise), theta
+
+
+def exact_marginal(density, block, location, spread):
+    """Posterior of one log scale by quadrature: y ~ Normal(0, scale^2 + noise^2)."""
+    grid = np.linspace(-6, 5, 4001)
+    y = density.y[:, block].ravel()
+    sd = np.sqrt(np.exp(2 * grid) + density.noise**2)
+    log_density = stats.norm.logpdf(grid, location, spread) + stats.norm.logpdf(y[:, None], 0, sd).sum(axis=0)
+    weight = np.exp(log_density - log_density.max())
+    return grid, weight / weight.sum()
+
+
+@pytest.mark.parametrize(("n_units", "size"), [(1, 2), (4, 3), (60, 5)])
+def test_hyperparameters_against_quadrature(n_units, size):
+    density, _ = normal_means(3, n_units, size)
+    result, _ = sample(density)
+    for i, block in enumerate(density.blocks):
+        grid, weight = exact_marginal(density, block, SCALES.location[i], SCALES.sd[i])
+        mean = weight @ grid
+        sd = np.sqrt(weight @ np.square(grid - mean))
+        assert abs(result.phi[:, i].mean() - mean) < 0.1 * sd
+        for level in (0.05, 0.5, 0.95):
+            exact = np.interp(level, np.cumsum(weight), grid)
+            assert abs(np.quantile(result.phi[:, i], level) - exact) < 0.1 * sd
+
+
+def test_units_against_closed_form():
+    """Means of the variables, in Monte-Carlo standard errors: as large as claimed, neither larger nor smaller."""
+    standardised = []
+    for seed in range(6):
+        density, _ = normal_means(seed, 40, 4)
+        result, draws = sample(density, seed=seed)
+        for i, block in enumerate(density.blocks):
+            grid, weight = exact_marginal(density, block, SCALES.location[i], SCALES.sd[i])
+            variance = np.exp(2 * grid)
+            shrinkage = weight @ (variance / (variance + 1))
+            error = draws[:, :, block].mean(axis=1) - shrinkage * density.y[:, block]
+            standardised.append((error / result.mean_errors[0][:, block]).ravel())
+    z = np.concatenate(standardised)
+    assert np.abs(z).max() < 4.5
+    assert 0.85 < np.sqrt(np.mean(z**2)) < 1.15
+
+
+def test_variables_follow_their_own_hyperparameters():
+    """Given a draw of the scales, a variable is normal with that draw's shrinkage: its standardised values say so."""
+    density, _ = normal_means(5, 6, 3, tau=1.0)
+    result, draws = sample(density, draws=20_000)
+    variance = np.exp(2 * result.phi[:, 1])
+    shrinkage = variance / (variance + 1)
+    z = (draws[:, :, 1] - shrinkage * density.y[:, 1, None]) / np.sqrt(shrinkage)
+    assert np.allclose(z.mean(axis=1), 0, atol=0.04)
+    assert np.allclose(z.std(axis=1), 1, atol=0.04)
+    spread = np.corrcoef(np.abs(z).mean(axis=0), result.phi[:, 1])[0, 1]
+    assert abs(spread) < 0.03
+    shuffled = np.random.default_rng(1).permutation(20_000)  # the broken twin: draws of other hyperparameters
+    z = (draws[:, shuffled, 1] - shrinkage * density.y[:, 1, None]) / np.sqrt(shrinkage)
+    assert abs(np.corrcoef(np.abs(z).mean(axis=0), result.phi[:, 1])[0, 1]) > 0.1
+
+
+def test_batches_of_different_sizes_share_the_scales():
+    small, _ = normal_means(1, 20, 2, tau=2.0)
+    large, _ = normal_means(2, 20, 6, tau=2.0)
+    result, draws = sample([small, large])
+    y = np.r_[small.y[:, 1:].ravel(), large.y[:, 1:].ravel()]
+    together = NormalMeans(np.column_stack([np.zeros(len(y)), y]))
+    grid, weight = exact_marginal(together, slice(1, 2), SCALES.location[1], SCALES.sd[1])
+    assert abs(result.phi[:, 1].mean() - weight @ grid) < 0.02
+    assert [part.shape for part in draws] == [(20, 4000, 3), (20, 4000, 7)]
+    assert [part.shape for part in result.mean_errors] == [(20, 3), (20, 7)]
+
+
+def test_a_spread_of_its_own():
+    """omega is found where units differ in scale, is small where they do not, and the marginal likelihood is right."""
+    scales = LearnedScales(np.log([0.5, 3.0, 0.3]), np.ones(3))
+    rng = np.random.default_rng(4)
+    own = 2.0 * np.exp(0.9 * rng.standard_normal(80))
+    theta = rng.standard_normal((80, 6)) * np.column_stack([np.full(80, 0.5), *[own] * 5])
+    varied, _ = sample(NormalMeans(theta + rng.standard_normal(theta.shape)), scales=scales)
+    even, _ = sample(normal_means(6, 80, 5)[0], scales=scales)
+    assert 0.6 < np.exp(varied.phi[:, 2]).mean() < 1.3
+    assert np.exp(even.phi[:, 2]).mean() < 0.35
+    assert varied.converged.all()
+    density, _ = normal_means(7, 1, 3)
+    unit = propose(density, np.log([[0.5, 3.0]]), 40_000, [np.random.default_rng(1)])[0]
+    phi = np.array([np.log(0.6), np.log(2.0), np.log(0.8)])
+    z, w = np.polynomial.hermite_e.hermegauss(41)
+    sd = np.sqrt(np.square(2.0 * np.exp(0.8 * z)) + 1)
+    exact = np.log(w / w.sum() @ np.exp(stats.norm.logpdf(density.y[0, 1:, None], 0, sd).sum(axis=0)))
+    exact += stats.norm.logpdf(density.y[0, 0], 0, np.sqrt(0.36 + 1))
+    log_weights = weigh_unit(unit, scales, phi[None])[0]
+    plain = LearnedScales(scales.location[:2], scales.sd[:2])
+    reference = weigh_unit(unit, plain, phi[None, :2])[0]
+    simple = stats.norm.logpdf(density.y[0], 0, np.sqrt(np.r_[0.36, 4.0, 4.0, 4.0] + 1)).sum()
+    found = np.log(np.exp(log_weights).mean() / np.exp(reference).mean())
+    assert found == pytest.approx(exact - simple, abs=0.03)
+
+
+def test_table_is_as_the_weights_say():
+    density, _ = normal_means(8, 1, 3)
+    unit = propose(density, np.log([[0.5, 3.0]]), 3000, [np.random.default_rng(1)])[0]
+    box = Box(np.array([-2.0, 0.0]), np.array([1.0, 2.0]), 9)
+    table = tabulate_unit(unit, SCALES, box)
+    for i, j in ((0, 0), (3, 7), (8, 8)):
+        weights = weigh_unit(unit, SCALES, np.array([[box.axes[0][i], box.axes[1][j]]]))[0]
+        assert table[i, j] == pytest.approx(np.log(np.mean(np.exp(weights))), abs=1e-9)
+
+
+def test_a_box_that_misses_the_posterior_is_moved():
+    def table(box):
+        axes = np.meshgrid(*box.axes, indexing="ij")
+        log_density = stats.norm.logpdf(axes[0], 0.3, 0.2) + stats.norm.logpdf(axes[1], -1.0, 0.05)
+        return tabulate_posterior(log_density, LearnedScales(np.zeros(2), np.full(2, 100.0)), box)
+
+    posterior = table(Box(np.array([0.4, -3.0]), np.array([2.0, 3.0]), 17))
+    for _ in range(12):
+        better = posterior.next_box()
+        if better is None:
+            break
+        posterior = table(better)
+    assert posterior.settled
+    assert np.allclose(posterior.mean, [0.3, -1.0], atol=0.01)
+    assert np.allclose(posterior.sd, [0.2, 0.05], rtol=0.03)
+    draws = posterior.sample(4000, np.random.default_rng(1))
+    assert stats.kstest(draws[:, 1], "norm", (-1.0, 0.05)).pvalue > 1e-3
+
+
+def test_repeatable_and_seeded():
+    density, _ = normal_means(9, 5, 2)
+    first, second, third = sample(density), sample(density), sample(density, seed=2)
+    assert np.array_equal(first[1], second[1])
+    assert np.array_equal(first[0].phi, second[0].phi)
+    assert not np.array_equal(first[1], third[1])
