@@ -184,7 +184,7 @@ def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
         failed = ~((checks.k_hat < pareto_k_limit(count)) & (checks.ess >= needed))
         if not failed.any() or attempt == _ADAPTATIONS + 1:
             break
-        _improve(units, np.flatnonzero(failed), points, exact=attempt == _ADAPTATIONS)
+        _improve(units, np.flatnonzero(failed), points, count * 2**attempt, exact=attempt == _ADAPTATIONS)
         posterior = _find_posterior(units, posterior.box)
     return _finish(units, phi, checks, ~failed, store)
 
@@ -281,8 +281,8 @@ def _check(units: _Units, points: Floats) -> _Checks:
     )
 
 
-def _improve(units: _Units, failed: NDArray[np.int64], points: Floats, *, exact: bool) -> None:
-    """Give failed units more proposals, or draws of the exact sampler."""
+def _improve(units: _Units, failed: NDArray[np.int64], points: Floats, count: int, *, exact: bool) -> None:
+    """Give failed units so many more proposals, or draws of the exact sampler."""
     wanted = set(failed.tolist())
     log_scales = points[:, :2]
     if units.scales.varies:  # where the unit's own scale is small, middling or large
@@ -297,7 +297,7 @@ def _improve(units: _Units, failed: NDArray[np.int64], points: Floats, *, exact:
         if exact:
             return _sample_exactly(density, unit, units.scales, points, units.count, units.make_rng("slice", i, b))
         purpose = f"adapt {len(unit.counts)}"
-        return adapt_unit(density, unit, units.scales, log_scales, units.count, units.make_rng(purpose, i, b))
+        return adapt_unit(density, unit, units.scales, log_scales, count, units.make_rng(purpose, i, b))
 
     places = [(i, b) for i, density in enumerate(units.densities) for b in range(density.shape[0])]
     for place, unit in zip(places, units.map(improve), strict=True):

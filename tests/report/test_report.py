@@ -43,6 +43,7 @@ def _digests(folder):
 def test_files(written):
     assert set(_digests(written)) == {
         "attrition.csv", "correlations.csv", "instillation.csv", "weights.csv", "posterior.nc",
+        "weights_partial.csv", "population.csv", "posterior_partial.nc",
         "figures/correlations.png", "figures/correlations.svg",
         *(f"figures/used_vs_reported_agent-1_{p}.{e}" for p in ("instilled", "native") for e in ("png", "svg")),
     }  # fmt: skip
@@ -122,6 +123,20 @@ def test_manifest(written, result, archive_folder):
 def test_posterior_opens_again(written, result):
     again = read_fit(written / "posterior.nc")
     assert np.allclose(again.slope_draws, result.fit.slope_draws, rtol=1e-6)
+    partial = read_fit(written / "posterior_partial.nc")
+    assert partial.spec.pooling == "partial"
+    assert np.allclose(partial.population_draws, result.partial.population_draws, rtol=1e-6)
+
+
+def test_partial_pooling_is_written_beside(written, result):
+    partial, paper = pd.read_csv(written / "weights_partial.csv"), pd.read_csv(written / "weights.csv")
+    assert list(partial.columns) == list(paper.columns)
+    keys = ["base_model", "preferences", "scenario", "slot"]
+    assert partial[keys].equals(paper[keys])
+    assert not np.allclose(partial["mean"], paper["mean"])
+    population = pd.read_csv(written / "population.csv")
+    assert list(population.columns[:4]) == ["base_model", "preferences", "parameter", "n_scenarios"]
+    assert set(population["parameter"]) == {"tau", "sigma_alpha"}
 
 
 def test_same_bytes_for_any_order_of_rows(archive_folder, written, tmp_path):
