@@ -91,16 +91,16 @@ def resample_unit(unit: UnitProposals, scales: LearnedScales, bins: HyperBins, r
         (scales.first(sorted_phi[:, 0], unit.sizes[0]), scales.first(bins.references[:, 0], unit.sizes[0])),
         (scales.second(sorted_phi[:, 1:], unit.sizes[1]), scales.second(bins.references[:, 1:], unit.sizes[1])),
     ]
-    arguments: list[Floats] = []
-    for own, reference in blocks:
-        repeated = reference.take(np.repeat(np.arange(len(sizes)), sizes))
-        arguments += [own.offset, own.precision, repeated.offset, repeated.precision, _bound(own, repeated)]
-    picked, kept = pick_proposals(
-        unit.squares, cumulative, np.repeat(np.arange(len(sizes)), sizes), positions, *arguments, rng
-    )
+    own_bin = np.repeat(np.arange(len(sizes)), sizes)
+    first, second = (_compare(own, reference.take(own_bin)) for own, reference in blocks)
+    picked, kept = pick_proposals(unit.squares, cumulative, own_bin, positions, *first, *second, rng)
     draws = np.empty((len(picked), unit.points.shape[1]))
     draws[bins.order] = unit.points[picked]
     return Resampled(draws, _standard_errors(unit, weights, sizes / sizes.sum(), draws, kept))
+
+
+def _compare(own: PriorTerms, reference: PriorTerms) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    return own.offset, own.precision, reference.offset, reference.precision, _bound(own, reference)
 
 
 def _bound(own: PriorTerms, reference: PriorTerms) -> Floats:
