@@ -161,6 +161,7 @@ def read_decisions(raw: RawTable, role: FileRole, scenarios: Scenarios, spoiled:
         problems,
         lambda side, slot: f"{side.upper()}_attribute_{slot}",
         choice_column="selection",
+        choice_needed=True,  # it is what this layout is for; probabilities come beside it
     )
 
 

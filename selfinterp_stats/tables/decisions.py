@@ -135,6 +135,7 @@ def build_decisions(
     problems: Problems,
     label: ValueLabel = _long_label,
     choice_column: str = "chosen",
+    choice_needed: bool = False,
 ) -> Decisions:
     """Check trials read from whichever layout; findings go to `problems`.
 
@@ -154,13 +155,15 @@ def build_decisions(
         Name, for messages, of the column with the value of option "a" or "b" in a slot.
     choice_column : str
         Name, for messages, of the column with the choice.
+    choice_needed : bool
+        Whether a trial has to have a choice although it has a probability.
     """
     n_slots = scenarios.n_slots
     columns = [*KEYS, "p_a", *option_columns(n_slots), *conditions]
     if entries.empty:
         return Decisions(pd.DataFrame(columns=columns), tuple(conditions))
     entries = entries[entries["scenario"].isin(scenarios.names)]
-    _report_choices(entries, file, problems, choice_column)
+    _report_choices(entries, file, problems, choice_column, choice_needed)
     _report_probabilities(entries, file, problems)
     _report_doubled_trials(entries, conditions, file, problems)
     _warn_outside_range(entries, scenarios, file, problems, label)
@@ -168,9 +171,9 @@ def build_decisions(
     return Decisions(entries[columns].reset_index(drop=True), tuple(conditions))
 
 
-def _report_choices(entries: pd.DataFrame, file: str, problems: Problems, column: str) -> None:
+def _report_choices(entries: pd.DataFrame, file: str, problems: Problems, column: str, needed: bool) -> None:
     # None stands in every row of a file without the column, which has been reported
-    probable = (entries["chosen"] == "") & entries["p_a"].notna()
+    probable = (entries["chosen"] == "") & entries["p_a"].notna() & (not needed)
     wrong = entries[~entries["chosen"].isin(["A", "B"]) & entries["chosen"].notna() & ~probable]
     for row, scenario, chosen in wrong[["row", "scenario", "chosen"]].itertuples(index=False):
         problems.error(
@@ -180,7 +183,7 @@ def _report_choices(entries: pd.DataFrame, file: str, problems: Problems, column
             column=column,
             found=show_cell(chosen) if chosen else "an empty cell",
             expected="A or B",
-            remedy="correct the cell, give the probability of A instead, or remove the trial if it has no answer",
+            remedy="correct the cell, or remove the trial if it has no answer",
             scenario=scenario,
         )
 
