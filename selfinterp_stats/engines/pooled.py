@@ -307,15 +307,11 @@ def _improve(units: _Units, failed: NDArray[np.int64], points: Floats, count: in
 
 @dataclass(frozen=True)
 class _AtHyperparameters:
-    """Log posterior of units at one value of all hyperparameters, for the exact sampler, which wants no derivatives."""
+    """Log posterior of units at one value of all hyperparameters, for the exact sampler."""
 
     density: PooledDensity
     scales: LearnedScales
     phi: Floats
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.density.shape
 
     def log_prior(self, squares: Floats) -> Floats:
         first, second = block_sizes(self.density)
@@ -324,14 +320,8 @@ class _AtHyperparameters:
         prior = prior + self.scales.second(self.phi[None, 1:], second).log_density(flat[:, 1])[0]
         return np.asarray(prior.reshape(squares.shape[:-1]))
 
-    def derivatives(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
-        raise NotImplementedError
-
     def evaluate(self, theta: Floats) -> Floats:
         return np.asarray(self.density.evaluate(theta) + self.log_prior(sum_squares(self.density, theta)))
-
-    def select(self, problems: Sequence[int]) -> _AtHyperparameters:
-        return replace(self, density=self.density.select(problems))
 
 
 def _sample_exactly(

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EngineDraws", "LogDensity", "PooledDensity"]
+__all__ = ["EngineDraws", "LogDensity", "PointDensity", "PooledDensity"]
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +44,13 @@ class LogDensity(Protocol):
 
     def select(self, problems: Sequence[int]) -> LogDensity:
         """The same densities, some problems only."""
+
+
+class PointDensity(Protocol):
+    """What the exact sampler needs of a batch of log densities: their values."""
+
+    def evaluate(self, theta: Floats) -> Floats:
+        """Log densities at S points for each problem: (B, S, D) to (B, S)."""
 
 
 class PooledDensity(Protocol):

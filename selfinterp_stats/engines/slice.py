@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfinterp_stats.engines.diagnostics import chain_diagnostics
-from selfinterp_stats.engines.protocol import Floats, LogDensity
+from selfinterp_stats.engines.protocol import Floats, PointDensity
 
 __all__ = ["ESS_NEEDED", "Chains", "sample_slice"]
 
@@ -44,12 +44,12 @@ class Chains:
     converged: bool
 
 
-def sample_slice(density: LogDensity, start: Floats, draws: int, rng: np.random.Generator) -> Chains:
+def sample_slice(density: PointDensity, start: Floats, draws: int, rng: np.random.Generator) -> Chains:
     """Draw from a single problem.
 
     Parameters
     ----------
-    density : LogDensity
+    density : PointDensity
         One problem of D dimensions.
     start : numpy.ndarray
         Rough draws to start from, shape (S, D).
@@ -95,7 +95,7 @@ def _whitening(points: Floats, fallback: Floats) -> Floats:
     return np.asarray(vectors * np.sqrt(np.maximum(eigenvalues, 1e-12 * eigenvalues[-1])))
 
 
-def _run(density: LogDensity, state: Floats, factor: Floats, sweeps: int, rng: np.random.Generator) -> Floats:
+def _run(density: PointDensity, state: Floats, factor: Floats, sweeps: int, rng: np.random.Generator) -> Floats:
     """Chains of `sweeps` sweeps: (C, D) to (C, sweeps, D).
 
     A sweep moves along each principal axis, which is how a long tail is travelled, and once along a random direction,
@@ -115,7 +115,7 @@ def _run(density: LogDensity, state: Floats, factor: Floats, sweeps: int, rng: n
 
 
 def _update(
-    density: LogDensity, state: Floats, value: Floats, direction: Floats, rng: np.random.Generator
+    density: PointDensity, state: Floats, value: Floats, direction: Floats, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """Move every chain along its direction; `value` is the log density at `state`, and so are those returned."""
 
