@@ -16,16 +16,22 @@ from selfinterp_stats.engines.protocol import Floats
 __all__ = ["chain_diagnostics", "effective_size", "pareto_k", "pareto_k_limit"]
 
 
+_SAME = 1e-9  # log weights that differ by less are rounding
+
+
 def pareto_k(log_weights: Floats) -> float:
     """Shape of the generalised Pareto tail of importance weights, shape (P,); larger is worse.
 
-    Infinite where fewer than five weights make the tail: that is a failure, not a light tail.
+    Infinite where fewer than five weights make the tail: that is a failure, not a light tail. Zero where the largest
+    weights are all the same, as those of draws from the distribution itself.
     """
     n_proposals = len(log_weights)
     length = math.floor(min(n_proposals / 5, 3 * math.sqrt(n_proposals)))
     # the tail, and the largest weight below it
     largest = np.sort(np.partition(log_weights, n_proposals - length - 1)[n_proposals - length - 1 :])
     relative = largest - largest[-1]
+    if relative[0] > -_SAME:
+        return 0.0
     cutoff = max(relative[0], math.log(np.finfo(np.float64).tiny))
     tail = relative[relative > cutoff]
     if len(tail) <= 4:

@@ -13,6 +13,7 @@ from functools import reduce
 
 import numpy as np
 from numpy.polynomial import chebyshev
+from numpy.typing import NDArray
 
 from selfinterp_stats.engines.protocol import Floats
 from selfinterp_stats.engines.rough import Region
@@ -100,27 +101,29 @@ class HyperPosterior:
             [np.interp(level, np.r_[0.0, np.cumsum(self.marginal(i))], edges) for i, edges in enumerate(self.edges)]
         )
 
+    @property
+    def cut_off(self) -> NDArray[np.bool_]:
+        """Whether the box cuts off some of the posterior below and above, (H, 2)."""
+        ends = []
+        for i in range(len(self.edges)):
+            marginal = self.marginal(i)
+            margin = max(1, round(_MARGIN * len(marginal)))
+            ends.append([marginal[:margin].sum() > _CUT_OFF, marginal[-margin:].sum() > _CUT_OFF])
+        return np.array(ends)
+
     def next_box(self) -> Box | None:
-        """A better box, or None if this one holds the posterior."""
+        """A better box, or None if there is none to be had."""
         low, high = self.box.low.copy(), self.box.high.copy()
         width = high - low
         inner_low, inner_high = self.quantile(1e-6), self.quantile(1.0 - 1e-6)
-        cut = False
-        for i in range(len(low)):
-            marginal = self.marginal(i)
-            margin = max(1, round(_MARGIN * len(marginal)))
-            spare = 0.1 * (inner_high[i] - inner_low[i]) + 0.01 * width[i]
-            if marginal[:margin].sum() > _CUT_OFF:
-                low[i] -= 0.4 * width[i]
-                cut = True
-            elif not self.settled:  # take in what is empty
-                low[i] = max(low[i], inner_low[i] - spare)
-            if marginal[-margin:].sum() > _CUT_OFF:
-                high[i] += 0.4 * width[i]
-                cut = True
-            elif not self.settled:
-                high[i] = min(high[i], inner_high[i] + spare)
-        if cut or (high - low < _GAIN * width).any():
+        spare = 0.1 * (inner_high - inner_low) + 0.01 * width
+        below, above = self.cut_off.T
+        low[below] -= 0.4 * width[below]
+        high[above] += 0.4 * width[above]
+        if not self.settled:  # take in what is empty
+            low[~below] = np.maximum(low, inner_low - spare)[~below]
+            high[~above] = np.minimum(high, inner_high + spare)[~above]
+        if self.cut_off.any() or (high - low < _GAIN * width).any():
             return Box(low, high, self.box.n_nodes)
         finer = round(_FINER * self.box.n_nodes)
         if not self.settled and finer <= _MOST_NODES[len(low)]:

@@ -18,14 +18,15 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from selfinterp_stats.engines.bridge import bridge_unit
 from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, pareto_k_limit
 from selfinterp_stats.engines.hyper import Box, HyperPosterior, make_box, tabulate_posterior, tabulate_unit
 from selfinterp_stats.engines.protocol import Floats, PooledDensity
 from selfinterp_stats.engines.resample import make_bins, resample_unit
 from selfinterp_stats.engines.rough import Region, find_region
-from selfinterp_stats.engines.scales import LearnedScales, block_sizes, sum_squares
-from selfinterp_stats.engines.shared import UnitProposals, adapt_unit, propose, weigh_unit
-from selfinterp_stats.engines.slice import ESS_NEEDED, sample_slice
+from selfinterp_stats.engines.scales import LearnedScales, block_sizes
+from selfinterp_stats.engines.shared import UnitProposals, adapt_unit, propagate_noise, propose, weigh_unit
+from selfinterp_stats.engines.slice import ESS_NEEDED
 from selfinterp_stats.engines.threads import open_threads
 
 __all__ = ["PooledDraws", "sample_pooled"]
@@ -41,6 +42,8 @@ _PILOT_PROPOSALS = 500
 _PILOT_UNITS = 300
 _LONGEST_SHIFT = 1.0  # of the region, in log scales
 _ADAPTATIONS = 4
+_BRIDGES = 3  # rounds of the exact sampler: its draws may show that the hyperparameters are elsewhere
+_SERVED = 16  # hyperparameters, besides those that are checked, that draws of the exact sampler are to serve
 _TABLES = 8  # of the marginal posterior, until one holds all of it
 _BATCH_VALUES = 2**18  # proposals computed at a time, about what fits a processor's cache
 _KEPT_VALUES = 2**26  # proposals held in memory (half a gigabyte); with more, they are computed again
@@ -74,6 +77,8 @@ class PooledDraws:
         Sum over units of 1/ESS: the Monte-Carlo variance of the log marginal likelihood.
     table_noise : float
         The same for its differences between hyperparameters that were sampled, which is what their posterior hangs on.
+    settled : bool
+        Whether the table that the hyperparameters were drawn from holds all of their posterior, smoothly enough.
     """
 
     phi: Floats
@@ -86,6 +91,7 @@ class PooledDraws:
     converged: NDArray[np.bool_]
     total_noise: float
     table_noise: float
+    settled: bool
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,19 @@ class _Units:
         for results in self._threads.map(work, self.chunks):
             yield from results
 
+    def replace(self, which: NDArray[np.int64], task: Callable[[int, int, UnitProposals], UnitProposals]) -> None:
+        """Other proposals for some units, which are numbered through all batches."""
+        wanted = set(which.tolist())
+        places = [(i, b) for i, density in enumerate(self.densities) for b in range(density.shape[0])]
+        number = {place: n for n, place in enumerate(places)}
+
+        def work(i: int, b: int, unit: UnitProposals) -> UnitProposals | None:
+            return task(i, b, unit) if number[i, b] in wanted else None
+
+        for place, unit in zip(places, self.map(work), strict=True):
+            if unit is not None:
+                self.replaced[place] = unit
+
 
 def sample_pooled(
     densities: Sequence[PooledDensity], scales: LearnedScales, draws: int, make_rng: MakeRng, store: Store
@@ -177,16 +196,19 @@ def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
     count = max(draws, _FEWEST_PROPOSALS, round(needed / _EFFICIENCY))
     units, posterior = _explore(hierarchy, count)
     hyper_rng = hierarchy.make_rng("hyper", -1, -1)
-    for attempt in range(_ADAPTATIONS + 2):
+    for attempt in range(_ADAPTATIONS + _BRIDGES + 1):
         phi = posterior.sample(draws, hyper_rng)
         points = _check_points(phi)
         checks = _check(units, points)
         failed = ~((checks.k_hat < pareto_k_limit(count)) & (checks.ess >= needed))
-        if not failed.any() or attempt == _ADAPTATIONS + 1:
+        if not failed.any() or attempt == _ADAPTATIONS + _BRIDGES:
             break
-        _improve(units, np.flatnonzero(failed), points, count * 2**attempt, exact=attempt == _ADAPTATIONS)
+        if attempt < _ADAPTATIONS:
+            _adapt(units, np.flatnonzero(failed), points, count * 2**attempt)
+        else:
+            _bridge(units, np.flatnonzero(failed), np.concatenate([points, phi[:: -(-draws // _SERVED)]]), needed)
         posterior = _find_posterior(units, posterior.box)
-    return _finish(units, phi, checks, ~failed, store)
+    return _finish(units, phi, checks, ~failed, posterior, store)
 
 
 def _explore(hierarchy: _Hierarchy, count: int) -> tuple[_Units, HyperPosterior]:
@@ -267,10 +289,8 @@ def _check(units: _Units, points: Floats) -> _Checks:
         log_weights = weigh_unit(unit, units.scales, points)
         weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
         weights /= weights.sum(axis=1, keepdims=True)
-        noise = np.square(weights - weights[0]).sum(axis=1)
-        ess = float(effective_size(weights).min())
-        if unit.chains is not None:
-            ess = min(ess, unit.chains[0])
+        noise = propagate_noise(unit, (weights - weights[0]).T)
+        ess = float(effective_size(weights).min()) * unit.independent
         return max(pareto_k(row) for row in log_weights), ess, noise
 
     found = list(units.map(check))
@@ -281,81 +301,33 @@ def _check(units: _Units, points: Floats) -> _Checks:
     )
 
 
-def _improve(units: _Units, failed: NDArray[np.int64], points: Floats, count: int, *, exact: bool) -> None:
-    """Give failed units so many more proposals, or draws of the exact sampler."""
-    wanted = set(failed.tolist())
+def _adapt(units: _Units, failed: NDArray[np.int64], points: Floats, count: int) -> None:
+    """Give failed units so many more proposals."""
     log_scales = points[:, :2]
     if units.scales.varies:  # where the unit's own scale is small, middling or large
         own = [[first, second + z * np.exp(third)] for first, second, third in points[:3] for z in (-1.5, 0.0, 1.5)]
         log_scales = np.array(own)
-    starts = np.cumsum([0, *(density.shape[0] for density in units.densities)])
 
-    def improve(i: int, b: int, unit: UnitProposals) -> UnitProposals | None:
-        if starts[i] + b not in wanted:
-            return None
-        density = units.densities[i].select([b])
-        if exact:
-            return _sample_exactly(density, unit, units.scales, points, units.count, units.make_rng("slice", i, b))
-        purpose = f"adapt {len(unit.counts)}"
-        return adapt_unit(density, unit, units.scales, log_scales, count, units.make_rng(purpose, i, b))
+    def adapt(i: int, b: int, unit: UnitProposals) -> UnitProposals:
+        rng = units.make_rng(f"adapt {len(unit.counts)}", i, b)
+        return adapt_unit(units.densities[i].select([b]), unit, units.scales, log_scales, count, rng)
 
-    places = [(i, b) for i, density in enumerate(units.densities) for b in range(density.shape[0])]
-    for place, unit in zip(places, units.map(improve), strict=True):
-        if unit is not None:
-            units.replaced[place] = unit
+    units.replace(failed, adapt)
 
 
-@dataclass(frozen=True)
-class _AtHyperparameters:
-    """Log posterior of units at one value of all hyperparameters, for the exact sampler."""
+def _bridge(units: _Units, failed: NDArray[np.int64], wanted: Floats, needed: float) -> None:
+    """Give failed units draws of the exact sampler."""
 
-    density: PooledDensity
-    scales: LearnedScales
-    phi: Floats
+    def bridge(i: int, b: int, unit: UnitProposals) -> UnitProposals:
+        rng = units.make_rng("slice", i, b)
+        return bridge_unit(units.densities[i].select([b]), unit, units.scales, wanted, needed, units.count, rng)
 
-    def log_prior(self, squares: Floats) -> Floats:
-        first, second = block_sizes(self.density)
-        flat = squares.reshape(-1, 2)
-        prior = self.scales.first(self.phi[:1], first).log_density(flat[:, 0])[0]
-        prior = prior + self.scales.second(self.phi[None, 1:], second).log_density(flat[:, 1])[0]
-        return np.asarray(prior.reshape(squares.shape[:-1]))
-
-    def evaluate(self, theta: Floats) -> Floats:
-        return np.asarray(self.density.evaluate(theta) + self.log_prior(sum_squares(self.density, theta)))
+    units.replace(failed, bridge)
 
 
-def _sample_exactly(
-    density: PooledDensity,
-    unit: UnitProposals,
-    scales: LearnedScales,
-    points: Floats,
-    count: int,
-    rng: np.random.Generator,
-) -> UnitProposals:
-    """Chains at scales on the large side, weighted for all others: wider draws serve narrower posteriors."""
-    reference = points.max(axis=0)
-    conditioned = _AtHyperparameters(density, scales, reference)
-    log_weights = weigh_unit(unit, scales, reference[None])[0]
-    weights = np.exp(log_weights - log_weights.max())
-    start = unit.points[rng.choice(len(weights), 256, p=weights / weights.sum())]
-    chains = sample_slice(conditioned, start, count, rng)
-    squares = sum_squares(density, chains.draws)
-    log_likelihood = density.evaluate(chains.draws[None])[0]
-    return UnitProposals(
-        chains.draws,
-        -conditioned.log_prior(squares),  # what the chains had of it already
-        squares,
-        block_sizes(density),
-        log_likelihood,
-        unit.locations[:1],
-        unit.factors[:1],
-        unit.dfs[:1],
-        np.array([count]),
-        (chains.ess, chains.r_hat),
-    )
-
-
-def _finish(units: _Units, phi: Floats, checks: _Checks, passed: NDArray[np.bool_], store: Store) -> PooledDraws:
+def _finish(
+    units: _Units, phi: Floats, checks: _Checks, passed: NDArray[np.bool_], posterior: HyperPosterior, store: Store
+) -> PooledDraws:
     bins = make_bins(phi, tuple(np.max([block_sizes(density) for density in units.densities], axis=0)))
 
     def finish(i: int, b: int, unit: UnitProposals) -> tuple[Floats, float, str, float]:
@@ -363,7 +335,7 @@ def _finish(units: _Units, phi: Floats, checks: _Checks, passed: NDArray[np.bool
         store(i, b, result.draws)
         relative = float((result.mcse / result.draws.std(axis=0)).max())
         if unit.chains is not None:
-            return result.mcse, relative, "slice", unit.chains[1]
+            return result.mcse, relative, "slice", unit.chains.r_hat
         return result.mcse, relative, "adapted" if (i, b) in units.replaced else "importance", np.nan
 
     found = list(units.map(finish))
@@ -381,4 +353,5 @@ def _finish(units: _Units, phi: Floats, checks: _Checks, passed: NDArray[np.bool
         converged=passed & ~(exact_r_hat >= 1.01),
         total_noise=float((1.0 / checks.ess).sum()),
         table_noise=float(checks.table_noise.max()),
+        settled=posterior.settled and not posterior.cut_off.any(),
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from selfinterp_stats.engines.kernels import pick_proposals
 from selfinterp_stats.engines.protocol import Floats
 from selfinterp_stats.engines.scales import LearnedScales, PriorTerms
-from selfinterp_stats.engines.shared import UnitProposals, weigh_unit
+from selfinterp_stats.engines.shared import UnitProposals, propagate_noise, weigh_unit
 
 __all__ = ["HyperBins", "Resampled", "make_bins", "resample_unit"]
 
@@ -121,16 +121,9 @@ def _bound(own: PriorTerms, reference: PriorTerms) -> Floats:
 def _standard_errors(unit: UnitProposals, weights: Floats, shares: Floats, draws: Floats, kept: float) -> Floats:
     """Monte-Carlo standard errors of the draws' means: of the proposals, and of picking among them.
 
-    Proposals are drawn stratum by stratum, so that the spread between components does not count. Picks that are kept at the
-    first try are a thinned systematic sample, the others independent.
+    Picks that are kept at the first try are a thinned systematic sample, the others independent.
     """
     means = weights @ unit.points
     influence = (shares @ weights)[:, None] * unit.points - (shares[:, None] * weights).T @ means
-    variance = np.square(influence).sum(axis=0)
-    stops = np.cumsum(unit.counts)
-    for start, stop in zip(stops - unit.counts, stops, strict=True):
-        variance -= np.square(influence[start:stop].sum(axis=0)) / max(stop - start, 1)
-    if unit.chains is not None:
-        return np.asarray(draws.std(axis=0) * np.sqrt(1.0 / unit.chains[0] + 1.0 / len(draws)))
     picking = (1.0 - kept**2) + 0.25 * kept**2
-    return np.asarray(np.sqrt(variance + picking * draws.var(axis=0) / len(draws)))
+    return np.asarray(np.sqrt(propagate_noise(unit, influence) + picking * draws.var(axis=0) / len(draws)))

@@ -90,6 +90,11 @@ class LearnedScales:
         log_scale = np.clip(phi[:, :1] + np.exp(phi[:, 1:]) * nodes, -_WIDEST, _WIDEST)
         return PriorTerms(np.log(weights) - size * log_scale, np.exp(-2.0 * log_scale))
 
+    def log_density(self, phi: Floats, squares: Floats, sizes: tuple[int, int]) -> Floats:
+        """Log prior of both blocks, of `sizes` variables, at phi (n, H) for sums of squares (P, 2): (n, P)."""
+        first = self.first(phi[:, 0], sizes[0]).log_density(squares[:, 0])
+        return np.asarray(first + self.second(phi[:, 1:], sizes[1]).log_density(squares[:, 1]))
+
 
 def block_sizes(density: PooledDensity) -> tuple[int, int]:
     """Number of variables in each block."""

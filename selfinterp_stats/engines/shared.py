@@ -20,14 +20,40 @@ import numpy as np
 from selfinterp_stats.engines.newton import find_modes
 from selfinterp_stats.engines.protocol import Floats, PooledDensity
 from selfinterp_stats.engines.scales import Conditioned, LearnedScales, block_sizes, sum_squares
+from selfinterp_stats.engines.slice import Chains
 
-__all__ = ["UnitProposals", "adapt_unit", "propose", "weigh_unit"]
+__all__ = ["BridgedChains", "UnitProposals", "adapt_unit", "propagate_noise", "propose", "weigh_unit"]
 
 _DF = 8.0
 _INFLATION = 1.15  # of the standard deviations: one anchor serves scales somewhat larger and smaller than its own
 _DF_ADAPTED = 5.0
 _INFLATION_ADAPTED = 1.2
 _PRIOR_SIZE = 20.0  # effective draws that the anchor's curvature is worth beside the weighted moments
+
+
+@dataclass(frozen=True)
+class BridgedChains:
+    """What is known of proposals that are chains at J values of the hyperparameters (``bridge``).
+
+    Attributes
+    ----------
+    references : numpy.ndarray
+        The hyperparameters, (J, H).
+    runs : tuple of Chains
+        The chains at each.
+    membership : numpy.ndarray
+        Probability that a proposal comes from each of the chains, (J, P).
+    independent : float
+        Effective number of draws in each draw of the chains.
+    r_hat : float
+        The largest of all chains.
+    """
+
+    references: Floats
+    runs: tuple[Chains, ...]
+    membership: Floats
+    independent: float
+    r_hat: float
 
 
 @dataclass(frozen=True)
@@ -50,8 +76,8 @@ class UnitProposals:
         Components of the mixture, (J, D) and (J, D, D), A with A @ A.T the squared scale.
     dfs, counts : numpy.ndarray
         Degrees of freedom and number of proposals of each component, (J,).
-    chains : tuple of float, optional
-        Effective size and R-hat where the proposals are draws of an exact sampler.
+    chains : BridgedChains, optional
+        Where the proposals are draws of an exact sampler; `counts` are then those of each chain.
     """
 
     points: Floats
@@ -63,7 +89,12 @@ class UnitProposals:
     factors: Floats
     dfs: Floats
     counts: Floats
-    chains: tuple[float, float] | None = None
+    chains: BridgedChains | None = None
+
+    @property
+    def independent(self) -> float:
+        """Effective number of independent draws in each proposal."""
+        return 1.0 if self.chains is None else self.chains.independent
 
 
 def propose(
@@ -122,9 +153,24 @@ def propose(
 
 def weigh_unit(unit: UnitProposals, scales: LearnedScales, phi: Floats) -> Floats:
     """Log weights of a unit's proposals at hyperparameters phi, (n, H) to (n, P)."""
-    first, second = unit.sizes
-    prior = scales.first(phi[:, 0], first).log_density(unit.squares[:, 0])
-    return np.asarray(unit.base + prior + scales.second(phi[:, 1:], second).log_density(unit.squares[:, 1]))
+    return np.asarray(unit.base + scales.log_density(phi, unit.squares, unit.sizes))
+
+
+def propagate_noise(unit: UnitProposals, influence: Floats) -> Floats:
+    """Monte-Carlo variance of an estimate, given what each proposal contributes to it: (P, ...) to (...).
+
+    Proposals are drawn component by component, so that the spread between components does not count. The constants that
+    weigh chains together are estimates too; their own influence follows from the equations that they solve.
+    """
+    if unit.chains is not None:
+        membership = unit.chains.membership
+        equations = np.diag(membership.sum(axis=1)) - membership @ membership.T
+        influence = influence + membership.T @ np.linalg.pinv(equations, hermitian=True) @ (membership @ influence)
+    variance = np.square(influence).sum(axis=0)
+    stops = np.cumsum(unit.counts)
+    for start, stop in zip(stops - unit.counts, stops, strict=True):
+        variance = variance - np.square(influence[start:stop].sum(axis=0)) / max(stop - start, 1)
+    return np.asarray(variance / unit.independent)
 
 
 def adapt_unit(
