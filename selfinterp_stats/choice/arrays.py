@@ -67,7 +67,7 @@ class FitArrays:
         self.slope_mcse[self.slopes(context)] = slopes
 
     def add_population(self, label: dict[str, Any], table: pd.DataFrame, draws: Floats) -> None:
-        """Keep a group's hyperparameters: ``parameter, n_scenarios, mcse``, and their draws."""
+        """Keep a group's hyperparameters: ``parameter, n_scenarios, mcse, converged``, and their draws."""
         self._population.append(table.assign(**label)[[*label, *table.columns]])
         self._population_draws.append(draws)
 
@@ -94,4 +94,11 @@ class FitArrays:
 
 def _no_population(spec: ChoiceSpec) -> pd.DataFrame:
     labels = {name: pd.Series(dtype="str") for name in (*spec.by, "parameter")}
-    return pd.DataFrame({**labels, "n_scenarios": pd.Series(dtype="int64"), "mcse": pd.Series(dtype="float64")})
+    return pd.DataFrame(
+        {
+            **labels,
+            "n_scenarios": pd.Series(dtype="int64"),
+            "mcse": pd.Series(dtype="float64"),
+            "converged": pd.Series(dtype=bool),
+        }
+    )

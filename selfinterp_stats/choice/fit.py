@@ -86,7 +86,7 @@ class ChoiceFit:
         Trials that entered no context: the grouping columns, ``scenario, reason, count``.
     population : pandas.DataFrame
         Under partial pooling one row for each group and hyperparameter: the grouping columns, ``parameter`` ("tau",
-        "sigma_alpha", ...), ``n_scenarios`` and ``mcse`` (of the mean).
+        "sigma_alpha", ...), ``n_scenarios``, ``mcse`` (of the mean) and ``converged``.
     population_draws : numpy.ndarray
         Draws of the hyperparameters, on their own scale, joint with all others; shape (rows of `population`, draws).
     """
@@ -281,7 +281,8 @@ class ChoiceFit:
             f"MCSE up to {contexts['mcse'].max():.3f} sd",
             f"  Slice sampler took over in {len(exact)} scenarios"
             + (f": {', '.join(exact['scenario'].astype(str)[:5])}{' ...' if len(exact) > 5 else ''}" if len(exact) else ""),
-            f"  Not converged: {int((~contexts['converged']).sum())} scenarios",
+            f"  Not converged: {int((~contexts['converged']).sum())} scenarios"
+            + ("" if self.population["converged"].all() else "; nor hyperparameters"),
             f"  Left out:    {int(self.left_out['count'].sum()):,} trials",
         ]
         if len(self.population):

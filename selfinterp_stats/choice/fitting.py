@@ -86,7 +86,7 @@ def fit_choices(
     Warns
     -----
     SelfInterpWarning
-        If the exact sampler did not converge for some scenarios, by name.
+        If draws of some scenarios or hyperparameters did not pass their checks, by name.
 
     References
     ----------
@@ -166,6 +166,15 @@ def _warn_unconverged(fit: ChoiceFit) -> None:
         warnings.warn(
             f"draws of {len(failed)} scenarios did not pass their checks ({names}); "
             "see fit.contexts, and choose narrower priors or more draws",
+            SelfInterpWarning,
+            stacklevel=3,
+        )
+    doubtful = fit.population[~fit.population["converged"]]
+    if len(doubtful):
+        labels = doubtful[[*fit.spec.by, "parameter"]].astype(str).agg(" ".join, axis=1)
+        warnings.warn(
+            f"the posterior of {len(doubtful)} hyperparameters is not known as well as it should be ({', '.join(labels)}); "
+            "leave out omega, if it is among the priors, or try inference='nuts'",
             SelfInterpWarning,
             stacklevel=3,
         )

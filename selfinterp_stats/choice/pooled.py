@@ -92,4 +92,5 @@ def _describe(result: PooledDraws, n_scenarios: int) -> tuple[pd.DataFrame, Floa
     # an error of the log density that differs by d over two standard deviations moves the mean by d / 2 of them
     relative = np.sqrt(0.25 * result.table_noise + 0.25 / values.shape[1])
     table = pd.DataFrame({"parameter": names, "n_scenarios": n_scenarios, "mcse": relative * values.std(axis=1)})
+    table["converged"] = result.settled
     return table.iloc[order].reset_index(drop=True), values[order]

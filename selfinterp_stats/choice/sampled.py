@@ -16,7 +16,7 @@ from selfinterp_stats.choice.fit import ChoiceSpec
 from selfinterp_stats.choice.models import specify_model
 from selfinterp_stats.choice.pooled import list_groups
 from selfinterp_stats.choice.separate import centre_predictors, select_likelihood
-from selfinterp_stats.engines import ESS_NEEDED, NutsDraws, sample_nuts
+from selfinterp_stats.engines import ESS_NEEDED, ChainAccuracy, NutsDraws, sample_nuts
 from selfinterp_stats.errors import SelfInterpWarning
 from selfinterp_stats.seeding import make_generator
 
@@ -105,10 +105,10 @@ def _store(arrays: FitArrays, members: NDArray[np.int64], found: NutsDraws, cent
         errors = own.reshape(-1, size + 1).std(axis=0) / np.sqrt(np.minimum(accuracy.ess_mean, n_draws))
         arrays.store(context, flat[:, 0], flat[:, 1:])
         arrays.store_errors(context, float(errors[0]), errors[1:])
-        ess = float(np.minimum(accuracy.ess_bulk, accuracy.ess_tail).min())
+        ess = np.minimum(accuracy.ess_bulk, accuracy.ess_tail).min()
         arrays.numbers["ess"][context], arrays.numbers["r_hat"][context] = ess, accuracy.r_hat.max()
         arrays.numbers["mcse"][context] = (errors / flat.std(axis=0)).max()
-        arrays.converged[context] = bool(accuracy.r_hat.max() < _R_HAT_LIMIT and ess >= ESS_NEEDED)
+        arrays.converged[context] = _passes(accuracy)
     arrays.sampler[members] = "nuts"
 
 
@@ -120,7 +120,13 @@ def _store_population(
     draws = np.array([_flatten(found.values[name][:, :, None], n_draws)[:, 0] for name in names])
     ess = np.array([float(np.minimum(accuracy[name].ess_mean, n_draws)) for name in names])
     table = pd.DataFrame({"parameter": names, "n_scenarios": n_scenarios, "mcse": draws.std(axis=1) / np.sqrt(ess)})
+    table["converged"] = [_passes(accuracy[name]) for name in names]
     arrays.add_population(label, table, draws)
+
+
+def _passes(accuracy: ChainAccuracy) -> bool:
+    ess = np.minimum(accuracy.ess_bulk, accuracy.ess_tail).min()
+    return bool(accuracy.r_hat.max() < _R_HAT_LIMIT and ess >= ESS_NEEDED)
 
 
 def _flatten(values: Floats, draws: int) -> Floats:

@@ -1,7 +1,7 @@
 """Engines: from a log density to draws. They know nothing of choices, scenarios or weights."""
 
 from selfinterp_stats.engines.laplace import sample_laplace
-from selfinterp_stats.engines.nuts import NutsDraws, load_pymc, sample_nuts
+from selfinterp_stats.engines.nuts import ChainAccuracy, NutsDraws, load_pymc, sample_nuts
 from selfinterp_stats.engines.pooled import PooledDraws, sample_pooled
 from selfinterp_stats.engines.protocol import EngineDraws, LogDensity, PooledDensity
 from selfinterp_stats.engines.scales import LearnedScales
@@ -9,6 +9,7 @@ from selfinterp_stats.engines.slice import ESS_NEEDED
 
 __all__ = [
     "ESS_NEEDED",
+    "ChainAccuracy",
     "EngineDraws",
     "LearnedScales",
     "LogDensity",

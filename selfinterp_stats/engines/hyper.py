@@ -24,7 +24,7 @@ __all__ = ["Box", "HyperPosterior", "make_box", "tabulate_posterior", "tabulate_
 
 _NODES = {2: 17, 3: 11}
 _FINER = 1.6  # times as many nodes where the polynomial has not settled
-_MOST_NODES = {2: 45, 3: 11}
+_MOST_NODES = {2: 45, 3: 29}
 _CELLS = {2: 240, 3: 72}
 _REACH = 5.5  # half-width of a box in standard deviations
 _MARGIN = 0.02  # share of the cells at each end of an axis that has to be as good as empty

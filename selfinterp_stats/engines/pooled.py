@@ -22,7 +22,7 @@ from selfinterp_stats.engines.bridge import bridge_unit
 from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, pareto_k_limit
 from selfinterp_stats.engines.hyper import Box, HyperPosterior, make_box, tabulate_posterior, tabulate_unit
 from selfinterp_stats.engines.protocol import Floats, PooledDensity
-from selfinterp_stats.engines.resample import make_bins, resample_unit
+from selfinterp_stats.engines.resample import compare_priors, make_bins, resample_unit
 from selfinterp_stats.engines.rough import Region, find_region
 from selfinterp_stats.engines.scales import LearnedScales, block_sizes
 from selfinterp_stats.engines.shared import UnitProposals, adapt_unit, propagate_noise, propose, weigh_unit
@@ -33,7 +33,8 @@ __all__ = ["PooledDraws", "sample_pooled"]
 
 _FEWEST_PROPOSALS = 2_000
 _TOTAL_NOISE = 0.25  # what the sum over units of 1/ESS may come to
-_MANY_UNITS = 1_000  # with more, that sum says too little: see PooledDraws.table_noise
+_MANY_UNITS = 1_000  # with more, that sum says too little: what counts is the noise of differences
+_TABLE_NOISE = 0.04  # of the log marginal likelihood's differences over two posterior sds: means are then off by 0.1 sd
 _EFFICIENCY = 0.5  # effective draws a proposal that can be counted on
 _SPACING = 0.8  # of the anchors, in log scales
 _MOST_ANCHORS = 5  # on one axis
@@ -78,7 +79,8 @@ class PooledDraws:
     table_noise : float
         The same for its differences between hyperparameters that were sampled, which is what their posterior hangs on.
     settled : bool
-        Whether the table that the hyperparameters were drawn from holds all of their posterior, smoothly enough.
+        Whether the table that the hyperparameters were drawn from holds all of their posterior, smoothly and with little
+        noise: up to 0.04.
     """
 
     phi: Floats
@@ -96,9 +98,18 @@ class PooledDraws:
 
 @dataclass(frozen=True)
 class _Checks:
-    k_hat: Floats
-    ess: Floats
-    table_noise: Floats
+    k_hat: Floats  # (B,)
+    ess: Floats  # (B,)
+    noise: Floats  # (B, n), of differences of log marginal likelihoods between hyperparameters
+
+    @property
+    def table_noise(self) -> float:
+        return float(self.noise.sum(axis=0).max())
+
+    @property
+    def noisy(self) -> NDArray[np.bool_]:
+        """Units with more than their share, if it is too much altogether."""
+        return np.asarray((self.table_noise > _TABLE_NOISE) & (self.noise.max(axis=1) > _TABLE_NOISE / len(self.noise)))
 
 
 @dataclass(frozen=True)
@@ -184,7 +195,8 @@ def sample_pooled(
     PooledDraws
         Draws of the hyperparameters and diagnostics. A unit passes if at hyperparameters that were sampled its k-hat stays
         below min(1 - 1/log10(P), 0.7) for P proposals and its effective size is at least 400, and, up to 1,000 units, at
-        least four times the number of units, so that the sum of 1/ESS is at most 0.25.
+        least four times the number of units, so that the sum of 1/ESS is at most 0.25. Units that make the hyperparameters'
+        posterior noisy are given more proposals, too.
     """
     with open_threads() as threads:
         return _sample(_Hierarchy(densities, scales, make_rng, threads), draws, store)
@@ -201,10 +213,11 @@ def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
         points = _check_points(phi)
         checks = _check(units, points)
         failed = ~((checks.k_hat < pareto_k_limit(count)) & (checks.ess >= needed))
-        if not failed.any() or attempt == _ADAPTATIONS + _BRIDGES:
+        poor = failed | checks.noisy if attempt < _ADAPTATIONS else failed
+        if not poor.any() or attempt == _ADAPTATIONS + _BRIDGES:
             break
         if attempt < _ADAPTATIONS:
-            _adapt(units, np.flatnonzero(failed), points, count * 2**attempt)
+            _adapt(units, np.flatnonzero(poor), points, count * 2**attempt)
         else:
             _bridge(units, np.flatnonzero(failed), np.concatenate([points, phi[:: -(-draws // _SERVED)]]), needed)
         posterior = _find_posterior(units, posterior.box)
@@ -297,7 +310,7 @@ def _check(units: _Units, points: Floats) -> _Checks:
     return _Checks(
         np.array([k_hat for k_hat, _, _ in found]),
         np.array([ess for _, ess, _ in found]),
-        np.sum([noise for _, _, noise in found], axis=0),
+        np.array([noise for _, _, noise in found]),
     )
 
 
@@ -328,10 +341,12 @@ def _bridge(units: _Units, failed: NDArray[np.int64], wanted: Floats, needed: fl
 def _finish(
     units: _Units, phi: Floats, checks: _Checks, passed: NDArray[np.bool_], posterior: HyperPosterior, store: Store
 ) -> PooledDraws:
-    bins = make_bins(phi, tuple(np.max([block_sizes(density) for density in units.densities], axis=0)))
+    sizes = {block_sizes(density) for density in units.densities}
+    bins = make_bins(phi, (max(first for first, _ in sizes), max(second for _, second in sizes)))
+    ratios = {pair: compare_priors(bins, units.scales, pair) for pair in sizes}
 
     def finish(i: int, b: int, unit: UnitProposals) -> tuple[Floats, float, str, float]:
-        result = resample_unit(unit, units.scales, bins, units.make_rng("resample", i, b))
+        result = resample_unit(unit, units.scales, bins, ratios[unit.sizes], units.make_rng("resample", i, b))
         store(i, b, result.draws)
         relative = float((result.mcse / result.draws.std(axis=0)).max())
         if unit.chains is not None:
@@ -352,6 +367,6 @@ def _finish(
         r_hat=exact_r_hat,
         converged=passed & ~(exact_r_hat >= 1.01),
         total_noise=float((1.0 / checks.ess).sum()),
-        table_noise=float(checks.table_noise.max()),
-        settled=posterior.settled and not posterior.cut_off.any(),
+        table_noise=checks.table_noise,
+        settled=posterior.settled and not posterior.cut_off.any() and checks.table_noise <= _TABLE_NOISE,
     )

@@ -18,7 +18,7 @@ from selfinterp_stats.engines.protocol import Floats
 from selfinterp_stats.engines.scales import LearnedScales, PriorTerms
 from selfinterp_stats.engines.shared import UnitProposals, propagate_noise, weigh_unit
 
-__all__ = ["HyperBins", "Resampled", "make_bins", "resample_unit"]
+__all__ = ["HyperBins", "PriorRatios", "Resampled", "compare_priors", "make_bins", "resample_unit"]
 
 _BIN_COST = 0.4  # a bin is so wide that its draws' log priors differ by about so much
 _GRID = 400  # sums of squares at which the ratio of two mixtures is bounded
@@ -45,6 +45,23 @@ class HyperBins:
     order: NDArray[np.int64]
     first: NDArray[np.int64]
     references: Floats
+
+
+@dataclass(frozen=True)
+class PriorRatios:
+    """Priors of both blocks at each draw and at its bin's reference; the same for all units with blocks of one size.
+
+    Attributes
+    ----------
+    own_bin : numpy.ndarray of int
+        Bin of each draw, bin by bin, (S,).
+    terms : tuple of numpy.ndarray
+        What the kernel takes for the first block and then for the second: terms of the draws' own priors, of their bins',
+        and the largest log ratio of the two.
+    """
+
+    own_bin: NDArray[np.int64]
+    terms: tuple[Floats, ...]
 
 
 @dataclass(frozen=True)
@@ -75,7 +92,21 @@ def make_bins(phi: Floats, largest: tuple[int, int]) -> HyperBins:
     return HyperBins(phi, order, first, references)
 
 
-def resample_unit(unit: UnitProposals, scales: LearnedScales, bins: HyperBins, rng: np.random.Generator) -> Resampled:
+def compare_priors(bins: HyperBins, scales: LearnedScales, sizes: tuple[int, int]) -> PriorRatios:
+    """How the priors of blocks of so many variables at each draw compare with those at its bin's reference."""
+    sorted_phi, own_bin = bins.phi[bins.order], np.repeat(np.arange(len(bins.references)), np.diff(bins.first))
+    first = scales.first(sorted_phi[:, 0], sizes[0]), scales.first(bins.references[:, 0], sizes[0])
+    second = scales.second(sorted_phi[:, 1:], sizes[1]), scales.second(bins.references[:, 1:], sizes[1])
+    terms = []
+    for own, reference in (first, second):
+        compared = reference.take(own_bin)
+        terms += [own.offset, own.precision, compared.offset, compared.precision, _bound(own, compared)]
+    return PriorRatios(own_bin, tuple(terms))
+
+
+def resample_unit(
+    unit: UnitProposals, scales: LearnedScales, bins: HyperBins, ratios: PriorRatios, rng: np.random.Generator
+) -> Resampled:
     """Draw a unit's variables for every draw of the hyperparameters."""
     log_weights = weigh_unit(unit, scales, bins.references)
     weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
@@ -86,21 +117,10 @@ def resample_unit(unit: UnitProposals, scales: LearnedScales, bins: HyperBins, r
     offset = rng.random(len(sizes))
     place = np.concatenate([rng.permutation(size) for size in sizes])
     positions = (place + np.repeat(offset, sizes)) / np.repeat(sizes, sizes)
-    sorted_phi = bins.phi[bins.order]
-    blocks = [
-        (scales.first(sorted_phi[:, 0], unit.sizes[0]), scales.first(bins.references[:, 0], unit.sizes[0])),
-        (scales.second(sorted_phi[:, 1:], unit.sizes[1]), scales.second(bins.references[:, 1:], unit.sizes[1])),
-    ]
-    own_bin = np.repeat(np.arange(len(sizes)), sizes)
-    first, second = (_compare(own, reference.take(own_bin)) for own, reference in blocks)
-    picked, kept = pick_proposals(unit.squares, cumulative, own_bin, positions, *first, *second, rng)
+    picked, kept = pick_proposals(unit.squares, cumulative, ratios.own_bin, positions, *ratios.terms, rng)
     draws = np.empty((len(picked), unit.points.shape[1]))
     draws[bins.order] = unit.points[picked]
     return Resampled(draws, _standard_errors(unit, weights, sizes / sizes.sum(), draws, kept))
-
-
-def _compare(own: PriorTerms, reference: PriorTerms) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    return own.offset, own.precision, reference.offset, reference.precision, _bound(own, reference)
 
 
 def _bound(own: PriorTerms, reference: PriorTerms) -> Floats:

@@ -12,11 +12,13 @@ from selfinterp_stats import (
     Gamma,
     LogNormal,
     PooledPriors,
+    SelfInterpWarning,
     find_hdi,
     fit_choices,
     make_decisions,
     read_fit,
 )
+from selfinterp_stats.engines import pooled as engine
 
 
 def simulate(sizes, *, tau=4.0, sigma=0.5, n_trials=40, seed=1, deterministic=False, **columns):
@@ -76,6 +78,7 @@ def test_recovers_weights_and_their_spread(mixed):
     actual = np.concatenate(slopes).std()
     assert population.loc["tau", "hdi_low"] < actual < population.loc["tau", "hdi_high"]
     assert (population["n_scenarios"] == 30).all()
+    assert fit.population["converged"].all()
 
 
 def test_shrinks_less_than_the_narrow_prior(mixed):
@@ -105,6 +108,15 @@ def test_tables(mixed):
     assert "Population (95% HDI)" in text
 
 
+def test_hyperparameters_that_are_not_known_well_enough_are_named(monkeypatch):
+    scenarios, decisions, _ = simulate([3] * 6)
+    monkeypatch.setattr(engine, "_TABLE_NOISE", 1e-9)
+    with pytest.warns(SelfInterpWarning, match="the posterior of 2 hyperparameters is not known .*native tau, m"):
+        fit = fit_choices(decisions, scenarios, draws=200, seed=1)
+    assert not fit.population["converged"].any()
+    assert "Not converged: 0 scenarios; nor hyperparameters" in str(fit)
+
+
 def test_the_order_of_rows_does_not_matter_and_groups_are_separate(mixed):
     scenarios, decisions, _, fit = mixed
     shuffled = Decisions(decisions.frame.sample(frac=1, random_state=1, ignore_index=True))
@@ -125,6 +137,25 @@ def test_stored_and_read(mixed, tmp_path):
     assert np.array_equal(again.population_draws, fit.population_draws)
     pd.testing.assert_frame_equal(again.population, fit.population)
     pd.testing.assert_frame_equal(again.describe_population(), fit.describe_population())
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore:.*divergent transitions")  # three of 8,000, in the reference
+def test_many_attributes_and_deterministic_choices():
+    """Nearly separated scenarios of very different sizes, few enough to leave their spread open: the exact sampler's."""
+    scenarios, decisions, _ = simulate([8, 3], deterministic=True)
+    fit = fit_choices(decisions, scenarios, seed=1)
+    assert fit.contexts["converged"].all()
+    assert fit.population["converged"].all()
+    assert (fit.contexts["sampler"] == "slice").any()
+    exact = fit_choices(decisions, scenarios, inference="nuts", draws=8000, seed=1)
+    weights, reference = fit.weights().values, exact.weights().values
+    for level in (0.05, 0.5, 0.95):
+        gap = np.quantile(fit.population_draws, level, axis=1) - np.quantile(exact.population_draws, level, axis=1)
+        # the upper tail is long, and nuts' effective size a tenth of its draws
+        assert (np.abs(gap) / exact.population_draws.std(axis=1)).max() < (0.1 if level < 0.9 else 0.25)
+        gap = np.quantile(weights, level, axis=1) - np.quantile(reference, level, axis=1)
+        assert (np.abs(gap) / np.maximum(reference.std(axis=1), 0.5)).max() < 0.2
 
 
 def test_extremes():

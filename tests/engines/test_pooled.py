@@ -1,9 +1,8 @@
 """The hierarchical laplace engine against quadrature, itself and the truth, on likelihoods that know nothing of choices."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
+from helpers.densities import NormalMeans
 from scipy import stats
 
 from selfinterp_stats.engines import LearnedScales, sample_pooled
@@ -12,33 +11,6 @@ from selfinterp_stats.engines.shared import propose, weigh_unit
 from selfinterp_stats.seeding import make_generator
 
 SCALES = LearnedScales(np.log([0.5, 3.0]), np.ones(2))
-
-
-@dataclass(frozen=True)
-class NormalMeans:
-    """Means y of units with known noise, so that all posteriors are closed forms: y_bd ~ Normal(theta_bd, 1)."""
-
-    y: np.ndarray
-    noise: float = 1.0
-
-    @property
-    def shape(self):
-        return self.y.shape
-
-    @property
-    def blocks(self):
-        return slice(0, 1), slice(1, self.y.shape[1])
-
-    def derivatives(self, theta):
-        difference = (self.y - theta) / self.noise
-        curvature = np.broadcast_to(np.eye(self.shape[1]) / self.noise**2, (*self.shape, self.shape[1])).copy()
-        return -0.5 * np.square(difference).sum(axis=1), difference / self.noise, curvature
-
-    def evaluate(self, theta):
-        return -0.5 * np.square((self.y[:, None] - theta) / self.noise).sum(axis=2)
-
-    def select(self, problems):
-        return NormalMeans(self.y[list(problems)], self.noise)
 
 
 def sample(density, *, draws=4000, seed=1, scales=SCALES):

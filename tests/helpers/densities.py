@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -86,3 +87,30 @@ def random_gaussians(n_problems: int, n_dimensions: int, seed: int) -> Gaussians
     factor = rng.normal(size=(n_problems, n_dimensions, n_dimensions)) + 2 * np.eye(n_dimensions)
     covariance = np.einsum("bij,bkj->bik", factor, factor)
     return Gaussians(rng.normal(0, 5, (n_problems, n_dimensions)), covariance)
+
+
+@dataclass(frozen=True)
+class NormalMeans:
+    """Means y of units with known noise, so that all posteriors are closed forms: y_bd ~ Normal(theta_bd, 1)."""
+
+    y: np.ndarray
+    noise: float = 1.0
+
+    @property
+    def shape(self):
+        return self.y.shape
+
+    @property
+    def blocks(self):
+        return slice(0, 1), slice(1, self.y.shape[1])
+
+    def derivatives(self, theta):
+        difference = (self.y - theta) / self.noise
+        curvature = np.broadcast_to(np.eye(self.shape[1]) / self.noise**2, (*self.shape, self.shape[1])).copy()
+        return -0.5 * np.square(difference).sum(axis=1), difference / self.noise, curvature
+
+    def evaluate(self, theta):
+        return -0.5 * np.square((self.y[:, None] - theta) / self.noise).sum(axis=2)
+
+    def select(self, problems):
+        return NormalMeans(self.y[list(problems)], self.noise)
