@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from selfinterp_stats.engines.protocol import Floats, PooledDensity
 __all__ = ["Conditioned", "LearnedScales", "PriorTerms", "block_sizes", "sum_squares"]
 
 _QUADRATURE = 11  # nodes of Gauss and Hermite; exact for polynomials of degree 21 in z
+_TERMS_AT_A_TIME = 2**14
 _WIDEST = 25.0  # log scale; with twenty variables its density is still a number
 
 
@@ -40,8 +42,11 @@ class PriorTerms:
         if self.offset.shape[1] == 1:
             return self.offset - 0.5 * self.precision * squares
         total = np.zeros((len(self.offset), len(squares)))
-        for q in range(self.offset.shape[1]):
-            total += np.exp(self.offset[:, q, None] - 0.5 * self.precision[:, q, None] * squares)
+        step = max(1, _TERMS_AT_A_TIME // max(total.size, 1))  # a loop where points are many, none where they are few
+        for q in range(0, self.offset.shape[1], step):
+            part = slice(q, q + step)
+            terms = self.offset[:, part, None] - 0.5 * self.precision[:, part, None] * squares
+            total += np.exp(terms).sum(axis=1)
         return np.log(np.maximum(total, np.finfo(np.float64).tiny))
 
     def take(self, rows: NDArray[np.int64]) -> PriorTerms:
@@ -70,8 +75,7 @@ class LearnedScales:
     @property
     def quadrature(self) -> tuple[Floats, Floats]:
         """Values of a standard normal variable and their weights."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(_QUADRATURE)
-        return nodes, weights / weights.sum()
+        return _gauss_hermite()
 
     def log_prior(self, phi: Floats) -> Floats:
         """Log density up to a constant, (..., H) to (...)."""
@@ -94,6 +98,12 @@ class LearnedScales:
         """Log prior of both blocks, of `sizes` variables, at phi (n, H) for sums of squares (P, 2): (n, P)."""
         first = self.first(phi[:, 0], sizes[0]).log_density(squares[:, 0])
         return np.asarray(first + self.second(phi[:, 1:], sizes[1]).log_density(squares[:, 1]))
+
+
+@cache
+def _gauss_hermite() -> tuple[Floats, Floats]:
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_QUADRATURE)
+    return nodes, weights / weights.sum()
 
 
 def block_sizes(density: PooledDensity) -> tuple[int, int]:
