@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from selfinterp_stats.errors import check_range
 
-__all__ = ["check_probability", "find_hdi", "find_probability_of_direction", "find_weighted_correlation"]
+__all__ = ["check_probability", "find_hdi", "find_probability_of_direction", "find_weighted_correlation", "summarise_rows"]
 
 Floats = NDArray[np.float64]
+
+_BLOCK_VALUES = 2**22  # draws summarised at a time
 
 
 def check_probability(prob: float) -> None:
@@ -53,6 +55,23 @@ def find_hdi(draws: Floats, prob: float = 0.95) -> tuple[Floats, Floats]:
     check_probability(prob)
     interval = array_stats.hdi(np.asarray(draws, dtype=np.float64), prob, axis=-1)
     return np.asarray(interval[..., 0]), np.asarray(interval[..., 1])
+
+
+def summarise_rows(draws: Floats, prob: float) -> dict[str, Floats]:
+    """Mean, sd, median and highest-density interval of each row of draws, (W, S) to (W,) each.
+
+    Row by row in blocks, since each of these copies what it is given.
+    """
+    names = ("mean", "sd", "median", "hdi_low", "hdi_high")
+    table = {name: np.empty(len(draws)) for name in names}
+    step = max(1, _BLOCK_VALUES // max(draws.shape[1], 1))
+    for start in range(0, len(draws), step):
+        rows = slice(start, start + step)
+        block = draws[rows]
+        found = (block.mean(axis=1), block.std(axis=1, ddof=1), np.median(block, axis=1), *find_hdi(block, prob))
+        for name, values in zip(names, found, strict=True):
+            table[name][rows] = values
+    return table
 
 
 def find_probability_of_direction(draws: Floats) -> Floats:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from selfinterp_stats.choice.priors import ChoicePriors, PooledPriors
 from selfinterp_stats.containers import make_inference_data
-from selfinterp_stats.summaries import check_probability, find_hdi
+from selfinterp_stats.summaries import check_probability, summarise_rows
 from selfinterp_stats.tables import Decisions, Scenarios
 from selfinterp_stats.weights import Weights, label_draws, make_weights
 
@@ -183,11 +183,8 @@ class ChoiceFit:
         intercepts = self.contexts[names].assign(slot=0, attribute="(intercept)", mcse=self.contexts["intercept_mcse"])
         intercepts["context"] = np.arange(len(intercepts))
         table = pd.concat([intercepts, self.slopes], ignore_index=True)
-        values = np.concatenate([self.intercept_draws, self.slope_draws])
-        low, high = find_hdi(values, prob)
-        table = table.assign(
-            mean=values.mean(axis=1), sd=values.std(axis=1, ddof=1), median=np.median(values, axis=1), hdi_low=low
-        ).assign(hdi_high=high)
+        parts = [summarise_rows(values, prob) for values in (self.intercept_draws, self.slope_draws)]
+        table = table.assign(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
         for column in ("ess", "k_hat"):
             table[column] = self.contexts[column].to_numpy()[table["context"]]
         table = table.sort_values(["context", "slot"], kind="stable", ignore_index=True)
@@ -210,11 +207,7 @@ class ChoiceFit:
             for a difference of an attribute's whole range. No rows without pooling.
         """
         check_probability(prob)
-        values = self.population_draws
-        low, high = find_hdi(values, prob) if len(values) else (np.empty(0), np.empty(0))
-        table = self.population.assign(
-            mean=values.mean(axis=1), sd=values.std(axis=1, ddof=1), median=np.median(values, axis=1)
-        ).assign(hdi_low=low, hdi_high=high)
+        table = self.population.assign(**summarise_rows(self.population_draws, prob))
         table.attrs["prob"] = prob
         summaries = ["mean", "sd", "median", "hdi_low", "hdi_high", "mcse"]
         return table[[*self.spec.by, "parameter", "n_scenarios", *summaries]]
@@ -235,10 +228,9 @@ class ChoiceFit:
         check_probability(prob)
         starts = np.flatnonzero(np.r_[True, np.diff(self.slopes["context"].to_numpy()) != 0])
         values = np.maximum.reduceat(np.abs(self.slope_draws), starts, axis=0)
-        low, high = find_hdi(values, prob)
-        table = self.contexts[[*self.spec.by, "scenario"]].assign(
-            mean=values.mean(axis=1), median=np.median(values, axis=1), hdi_low=low, hdi_high=high
-        )
+        found = summarise_rows(values, prob)
+        del found["sd"]
+        table = self.contexts[[*self.spec.by, "scenario"]].assign(**found)
         table.attrs["prob"] = prob
         return table
 

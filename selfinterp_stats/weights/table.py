@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from selfinterp_stats.errors import check_choice
-from selfinterp_stats.summaries import check_probability, find_hdi, find_probability_of_direction
+from selfinterp_stats.summaries import check_probability, find_probability_of_direction, summarise_rows
 from selfinterp_stats.weights.normalise import SCALES, find_largest, normalise_draws
 
 if TYPE_CHECKING:
@@ -100,10 +100,9 @@ def make_weights(
     context = index["context"].to_numpy()
     values = normalise_draws(slopes, context, scale)
     table = index.drop(columns="context").reset_index(drop=True)
-    low, high = find_hdi(values, prob)
-    table["mean"] = values.mean(axis=1)
-    table["median"] = np.median(values, axis=1)
-    table["hdi_low"], table["hdi_high"] = low, high
+    found = summarise_rows(values, prob)
+    for name in ("mean", "median", "hdi_low", "hdi_high"):
+        table[name] = found[name]
     table["p_direction"] = find_probability_of_direction(values)
     table["p_largest"] = find_largest(slopes, context)
     table["k_hat"] = np.nan if k_hat is None else k_hat
