@@ -17,38 +17,63 @@ __all__ = ["log_likelihood", "log_likelihood_derivatives"]
 _BLOCK = 64  # draws handled together, so that the inner loops run over contiguous memory
 _FACTORS = 512  # factors of 1 + exp(-|z|) <= 2 that a product of doubles can hold
 
+# The library's exponential is called number by number; this one is arithmetic that compilers turn into vector instructions,
+# which makes the whole loop more than twice as fast. With t = k log 2 + r, exp(t) = 2^k exp(r): a Taylor polynomial of
+# degree 13 is exact to rounding for |r| <= log(2) / 2, and 2^k is written into the bits of a double. Adding 1.5 * 2^52
+# rounds to a whole number and leaves it in the lowest bits.
+_LOWEST = -708.0  # below, exp is no normal number, and adds nothing to 1
+_LOG2_E = 1.4426950408889634
+_ROUNDER = 6755399441055744.0
+_BIAS, _MANTISSA = 1023, 52
+_LOG2_HIGH, _LOG2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # k * high is exact
+_C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (1.0 / math.factorial(i) for i in range(2, 14))
+
 
 @numba.njit(cache=True, error_model="numpy")
 def _fill(out, theta, x, s, start, stop):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Log-likelihood of one problem, whose trials are start .. stop - 1, at points theta (S, K + 1), into out (S,)."""
     n_points, n_terms = theta.shape
-    block = np.empty((n_terms, _BLOCK))
+    block = np.zeros((n_terms, _BLOCK))
     eta = np.empty(_BLOCK)
     total = np.empty(_BLOCK)
     product = np.empty(_BLOCK)
+    rounded = np.empty(_BLOCK)
+    rounded_bits = rounded.view(np.int64)
+    power_bits = np.empty(_BLOCK, dtype=np.int64)
+    power = power_bits.view(np.float64)
     for offset in range(0, n_points, _BLOCK):
         width = min(_BLOCK, n_points - offset)
         for j in range(width):
             for k in range(n_terms):
                 block[k, j] = theta[offset + j, k]
-            total[j] = 0.0
-            product[j] = 1.0
+        total[:] = 0.0
+        product[:] = 1.0
         factors = 0
         for n in range(start, stop):
-            for j in range(width):
+            for j in range(_BLOCK):
                 eta[j] = block[0, j]
             for k in range(n_terms - 1):
-                for j in range(width):
+                for j in range(_BLOCK):
                     eta[j] += x[n, k] * block[k + 1, j]
             # log P = min(z, 0) - log(1 + exp(-|z|)); the logarithm is taken once for many trials
-            for j in range(width):
+            for j in range(_BLOCK):
                 z = s[n] * eta[j]
                 total[j] += min(z, 0.0)
-                product[j] *= 1.0 + math.exp(-abs(z))
+                eta[j] = max(-abs(z), _LOWEST)
+                rounded[j] = eta[j] * _LOG2_E + _ROUNDER
+            for j in range(_BLOCK):
+                power_bits[j] = (rounded_bits[j] + _BIAS) << _MANTISSA
+            for j in range(_BLOCK):
+                whole = rounded[j] - _ROUNDER
+                r = (eta[j] - whole * _LOG2_HIGH) - whole * _LOG2_LOW
+                p = _C9 + r * (_C10 + r * (_C11 + r * (_C12 + r * _C13)))
+                p = _C4 + r * (_C5 + r * (_C6 + r * (_C7 + r * (_C8 + r * p))))
+                p = 1.0 + r * (1.0 + r * (_C2 + r * (_C3 + r * p)))
+                product[j] *= 1.0 + p * power[j]
             factors += 1
             if factors == _FACTORS:
                 factors = 0
-                for j in range(width):
+                for j in range(_BLOCK):
                     total[j] -= math.log(product[j])
                     product[j] = 1.0
         for j in range(width):

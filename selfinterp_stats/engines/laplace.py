@@ -165,7 +165,7 @@ def _weigh(density: LogDensity, proposals: int, rngs: Sequence[np.random.Generat
     standard = normal * stretch[:, :, None]
     standard -= standard.mean(axis=1, keepdims=True)
     radius = np.einsum("bpd,bpd->bp", standard, standard)
-    points = modes.location[:, None, :] + np.einsum("bij,bpj->bpi", modes.factor, standard)
+    points = modes.location[:, None, :] + standard @ modes.factor.transpose(0, 2, 1)
     log_proposal = -0.5 * (_PROPOSAL_DF + n_dimensions) * np.log1p(radius / _PROPOSAL_DF)
     log_weights = density.evaluate(points) - log_proposal
     log_weights -= log_weights.max(axis=1, keepdims=True)
@@ -192,9 +192,10 @@ def _standard_errors(weighted: _Weighted, stored: Floats) -> Floats:
     """
     n_dimensions = weighted.points.shape[2]
     weights = weighted.weights[:, :, None]
-    centred = weighted.points - np.einsum("bp,bpd->bd", weighted.weights, weighted.points)[:, None, :]
+    centred = weighted.points - weighted.weights[:, None, :] @ weighted.points
     score = weighted.standard * ((_PROPOSAL_DF + n_dimensions) / (_PROPOSAL_DF + weighted.radius))[:, :, None]
-    slope = np.einsum("bpd,bpe->bde", weights * centred, score)
-    influence = weights * centred - np.einsum("bde,bpe->bpd", slope, weighted.standard) / weights.shape[1]
+    influence = weights * centred
+    slope = influence.transpose(0, 2, 1) @ score
+    influence -= weighted.standard @ slope.transpose(0, 2, 1) / weights.shape[1]
     importance = np.einsum("bpd,bpd->bd", influence, influence)
     return np.asarray(np.sqrt(importance + 0.25 * stored.var(axis=1) / stored.shape[1]))

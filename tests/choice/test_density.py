@@ -59,3 +59,14 @@ def test_select():
     part = density.select([2, 0])
     assert part.shape == (2, 5)
     assert np.array_equal(part.evaluate(theta[[2, 0]]), density.evaluate(theta)[[2, 0]])
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0, 100.0, 1e4, 1e8])
+def test_values_are_exact_at_any_size(scale):
+    """Against NumPy's logarithm of the logistic function; 700 trials, more than one product of factors can hold."""
+    rng = np.random.default_rng(3)
+    x, s = rng.uniform(-1, 1, (700, 3)), rng.choice([-1.0, 1.0], 700)
+    theta = scale * rng.standard_normal((1, 150, 4))
+    found = ChoiceLikelihood(x, s, np.array([0, 700])).evaluate(theta)[0]
+    eta = s * (theta[0, :, :1] + theta[0, :, 1:] @ x.T)
+    assert np.allclose(found, -np.logaddexp(0.0, -eta).sum(axis=1), rtol=1e-13, atol=0)
