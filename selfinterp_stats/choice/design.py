@@ -103,7 +103,9 @@ def build_design(
         ],
         ignore_index=True,
     )
-    frame = frame[~without & ~mute].reset_index(drop=True)
+    if without.any() or mute.any():  # a copy only where it is needed
+        frame = frame[~without & ~mute]
+    frame = frame.reset_index(drop=True)
     if frame.empty and mute.any():
         raise ArgumentError(
             "response",
@@ -146,19 +148,29 @@ def _arrange(
 
 
 def _differences(frame: pd.DataFrame, scenarios: Scenarios) -> Floats:
-    slots = range(1, scenarios.n_slots + 1)
-    a = frame.reindex(columns=[f"a_{j}" for j in slots]).to_numpy(dtype=np.float64)
-    b = frame.reindex(columns=[f"b_{j}" for j in slots]).to_numpy(dtype=np.float64)
-    low, high = scenarios.ranges(list(frame["scenario"]))
-    declared = ~np.isnan(low)
-    if np.isnan(a - b)[declared].any() or not np.isnan(a - b)[~declared].all():
+    """Predictors of all trials, attribute by attribute: with millions of trials whole tables would fill the memory."""
+    number, names = pd.factorize(frame["scenario"])
+    low, high = scenarios.ranges(list(names))
+    x = np.zeros((len(frame), scenarios.n_slots))
+    fits = True
+    for j in range(scenarios.n_slots):
+        difference = _read_column(frame, f"a_{j + 1}") - _read_column(frame, f"b_{j + 1}")
+        declared = ~np.isnan(low[:, j])[number]
+        fits &= bool((np.isnan(difference) != declared).all())
+        width = np.where(np.isnan(low[:, j]), 1.0, high[:, j] - low[:, j])[number]
+        np.divide(difference, width, out=x[:, j], where=declared)
+    if not fits:
         raise ArgumentError(
             "scenarios",
             expected="the scenarios that the decisions were validated with",
             got="scenarios with other numbers of attributes",
             remedy="pass the same table to make_decisions and here",
         )
-    return np.where(declared, (a - b) / np.where(declared, high - low, 1.0), 0.0)
+    return x
+
+
+def _read_column(frame: pd.DataFrame, name: str) -> Floats:
+    return frame[name].to_numpy(dtype=np.float64) if name in frame.columns else np.full(len(frame), np.nan)
 
 
 def _slope_index(contexts: pd.DataFrame, scenarios: Scenarios, by: list[str]) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,15 +19,16 @@ __all__ = ["centre_predictors", "fit_separately", "select_likelihood"]
 
 Floats = NDArray[np.float64]
 
+_BATCH_VALUES = 2**25  # draws of a batch, a quarter of a gigabyte
+
 
 def fit_separately(design: Design, spec: ChoiceSpec) -> FitArrays:
     """Fit every context by itself with the laplace engine."""
     assert isinstance(spec.priors, ChoicePriors)
     contexts = design.contexts
     arrays = FitArrays(design, spec.draws)
-    for size in np.unique(contexts["n_attributes"]):  # a batch has one number of dimensions
-        members = np.flatnonzero(contexts["n_attributes"] == size)
-        likelihood, centres = centre_predictors(select_likelihood(design, members, int(size)))
+    for size, members in _batches(contexts["n_attributes"].to_numpy(), spec.draws):
+        likelihood, centres = centre_predictors(select_likelihood(design, members, size))
         labels = contexts.loc[members, [*spec.by, "scenario"]].to_dict("records")
         rngs = [make_generator(spec.seed, "fit", **{str(k): v for k, v in label.items()}) for label in labels]
         result = sample_laplace(ChoiceDensity(likelihood, spec.priors), spec.draws, rngs)
@@ -41,6 +44,15 @@ def fit_separately(design: Design, spec: ChoiceSpec) -> FitArrays:
         arrays.sampler[members] = np.where(result.exact, "slice", "importance")
         arrays.converged[members] = result.converged
     return arrays
+
+
+def _batches(sizes: NDArray[np.int64], draws: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Contexts with one number of attributes each, no more at a time than memory has room for twice."""
+    for size in np.unique(sizes).tolist():
+        members = np.flatnonzero(sizes == size)
+        step = max(1, _BATCH_VALUES // (draws * (size + 1)))
+        for start in range(0, len(members), step):
+            yield size, members[start : start + step]
 
 
 def select_likelihood(design: Design, members: NDArray[np.int64], size: int) -> ChoiceLikelihood:
