@@ -33,30 +33,25 @@ def smallest(n=N_REPLICATIONS, quantities=None, **settings):
     return table["ks_p"] if quantities is None else table.loc[list(quantities), "ks_p"]
 
 
-@pytest.mark.filterwarnings("ignore:draws of")  # a scenario of hundreds may not pass its checks; it is ranked all the same
 def test_ranks_are_uniform():
     assert smallest().min() > 1e-4
 
 
-@pytest.mark.filterwarnings("ignore:draws of")
 @pytest.mark.parametrize("model", ["probability"])
 def test_ranks_are_uniform_for_options(model):
     assert smallest(50, model=model).min() > 1e-4
 
 
-@pytest.mark.filterwarnings("ignore:draws of")
 def test_twin_with_another_prior():
     """Scales taken to be five times as large as they are, with some confidence."""
     p = smallest(50, quantities=["tau", "sigma_alpha"], priors=PooledPriors(LogNormal(15.0, 0.3), LogNormal(2.5, 0.3)))
     assert p.min() < 1e-4
 
 
-@pytest.mark.filterwarnings("ignore:draws of")
 def test_twin_with_a_flipped_sign():
     assert smallest(50, quantities=["log_likelihood"], change=lambda s, i: (-s, i))["log_likelihood"] < 1e-4
 
 
-@pytest.mark.filterwarnings("ignore:draws of")
 def test_twin_with_scenarios_in_another_order():
     def shuffle(slopes, intercepts):
         k = study().N_ATTRIBUTES

@@ -47,7 +47,7 @@ _BRIDGES = 3  # rounds of the exact sampler: its draws may show that the hyperpa
 _SERVED = 16  # hyperparameters, besides those that are checked, that draws of the exact sampler are to serve
 _TABLES = 8  # of the marginal posterior, until one holds all of it
 _BATCH_VALUES = 2**18  # proposals computed at a time, about what fits a processor's cache
-_KEPT_VALUES = 2**26  # proposals held in memory (half a gigabyte); with more, they are computed again
+_KEPT_VALUES = 2**27  # proposals held in memory (a gigabyte); with more, they are computed again
 
 Store = Callable[[int, int, Floats], None]
 MakeRng = Callable[[str, int, int], np.random.Generator]
