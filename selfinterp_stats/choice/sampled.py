@@ -102,7 +102,8 @@ def _store(arrays: FitArrays, members: NDArray[np.int64], found: NutsDraws, cent
         own = np.concatenate([intercept[:, :, b, None], slope[:, :, b, :size]], axis=2)
         accuracy = NutsDraws({"theta": own}, 0).accuracy()["theta"]
         flat = _flatten(own, n_draws)
-        errors = own.reshape(-1, size + 1).std(axis=0) / np.sqrt(np.minimum(accuracy.ess_mean, n_draws))
+        # more effective draws than draws is no mistake: neighbours of a chain often lie on opposite sides of the mean
+        errors = own.reshape(-1, size + 1).std(axis=0) / np.sqrt(accuracy.ess_mean)
         arrays.store(context, flat[:, 0], flat[:, 1:])
         arrays.store_errors(context, float(errors[0]), errors[1:])
         ess = np.minimum(accuracy.ess_bulk, accuracy.ess_tail).min()
@@ -118,7 +119,7 @@ def _store_population(
     n_draws = arrays.slope_draws.shape[1]
     accuracy = found.accuracy()
     draws = np.array([_flatten(found.values[name][:, :, None], n_draws)[:, 0] for name in names])
-    ess = np.array([float(np.minimum(accuracy[name].ess_mean, n_draws)) for name in names])
+    ess = np.array([float(accuracy[name].ess_mean) for name in names])
     table = pd.DataFrame({"parameter": names, "n_scenarios": n_scenarios, "mcse": draws.std(axis=1) / np.sqrt(ess)})
     table["converged"] = [_passes(accuracy[name]) for name in names]
     arrays.add_population(label, table, draws)
