@@ -20,7 +20,8 @@ from selfinterp_stats.engines.shared import UnitProposals, propagate_noise, weig
 
 __all__ = ["HyperBins", "PriorRatios", "Resampled", "compare_priors", "make_bins", "resample_unit"]
 
-_BIN_COST = 0.4  # a bin is so wide that its draws' log priors differ by about so much
+_BIN_COSTS = (0.4, 0.8, 1.6)  # a bin is so wide that its draws' log priors differ by about so much
+_DRAWS_A_BIN = 32
 _GRID = 400  # sums of squares at which the ratio of two mixtures is bounded
 _SLACK = 1e-3
 
@@ -81,11 +82,18 @@ class Resampled:
 
 
 def make_bins(phi: Floats, largest: tuple[int, int]) -> HyperBins:
-    """Sort draws (S, H) into bins that suit units with blocks of up to `largest` variables."""
-    widths = [_BIN_COST / largest[0], _BIN_COST / largest[1], 0.15][: phi.shape[1]]
-    keys = np.floor((phi - phi.min(axis=0)) / widths).astype(np.int64)
-    order = np.lexsort(keys.T[::-1])
-    changes = np.flatnonzero((np.diff(keys[order], axis=0) != 0).any(axis=1)) + 1
+    """Sort draws (S, H) into bins that suit units with blocks of up to `largest` variables.
+
+    Weights of all proposals are computed for each bin. Where hyperparameters are spread so widely that few draws share one,
+    bins are wider and more picks are refused instead.
+    """
+    for cost in _BIN_COSTS:
+        widths = [cost / largest[0], cost / largest[1], 0.375 * cost][: phi.shape[1]]
+        keys = np.floor((phi - phi.min(axis=0)) / widths).astype(np.int64)
+        order = np.lexsort(keys.T[::-1])
+        changes = np.flatnonzero((np.diff(keys[order], axis=0) != 0).any(axis=1)) + 1
+        if len(changes) < len(phi) / _DRAWS_A_BIN:
+            break
     first = np.concatenate([[0], changes, [len(phi)]])
     # the largest scales of a bin bound the density of all others up to a factor
     references = np.stack([phi[order[i:j]].max(axis=0) for i, j in pairwise(first)])

@@ -42,16 +42,18 @@ def exact_marginal(density, block, location, spread):
 
 @pytest.mark.parametrize(("n_units", "size"), [(1, 2), (4, 3), (60, 5)])
 def test_hyperparameters_against_quadrature(n_units, size):
+    """On the scale on which they are reported, as standard deviations and not as their logarithms."""
     density, _ = normal_means(3, n_units, size)
     result, _ = sample(density)
     for i, block in enumerate(density.blocks):
         grid, weight = exact_marginal(density, block, SCALES.location[i], SCALES.sd[i])
-        mean = weight @ grid
-        sd = np.sqrt(weight @ np.square(grid - mean))
-        assert abs(result.phi[:, i].mean() - mean) < 0.1 * sd
+        scale, found = np.exp(grid), np.exp(result.phi[:, i])
+        mean = weight @ scale
+        sd = np.sqrt(weight @ np.square(scale - mean))
+        assert abs(found.mean() - mean) < 0.1 * sd
         for level in (0.05, 0.5, 0.95):
-            exact = np.interp(level, np.cumsum(weight), grid)
-            assert abs(np.quantile(result.phi[:, i], level) - exact) < 0.1 * sd
+            exact = np.interp(level, np.cumsum(weight), scale)
+            assert abs(np.quantile(found, level) - exact) < 0.1 * sd
 
 
 def test_units_against_closed_form():
