@@ -2,11 +2,15 @@
 
     python analyses/benchmarks/scale.py [--sizes 1000 10000 100000] [--draws 200]
 
-Simulated scenarios of five attributes with 50 trials each are fitted, without pooling and through the hierarchy, and their
-weights summarised; each size in a process of its own, after one small fit that compiles. Recorded: seconds of the fit and
-of the weights, the peak of the memory that the process held (simulated trials included), scenarios that did not pass their
-checks, and the slope of log time on log size over the last two sizes. Draws are thinned to 200 for each scenario, which
-take 1.2 GB for 100,000; each comes from 2,000 proposals or more all the same. Results: analyses/benchmarks/results/.
+Simulated scenarios of five attributes with 50 trials each are fitted, without pooling and through the hierarchy, and
+their weights summarised; each size in a process of its own, after one small fit that compiles. Recorded: seconds of the
+fit and of the weights, the peak of the memory that the process held (simulated trials included), scenarios that did not
+pass their checks, and the slope of log time on log size over the last two sizes. Draws are thinned to 200 for each
+scenario, which take 1.2 GB for 100,000; each comes from 2,000 proposals or more all the same. Results:
+analyses/benchmarks/results/.
+
+These scenarios say enough of the hyperparameters. Where data do not (a spread of intercepts that may be zero, say),
+every scenario may be given further proposals; these are kept in memory, and 100,000 would then take more of it.
 """
 
 import argparse

@@ -8,9 +8,11 @@ intervals of probability 0.5, 0.8 and 0.95, all of them and those that are not t
 latter are. A replication is one agent at one number of trials; 36 make one round of all. Weights of a scenario share a
 normalisation and those of a replication its hyperparameters, so errors of the shares are taken over replications.
 
-"from the prior": slopes and position bias with scales drawn anew from partial pooling's priors in every replication; there
-intervals are exact. Everybody else has uniform weights, divided by the largest, and does not share partial pooling's
-assumption of normal slopes. What comes out stands in results/interval-coverage.json.
+"from the prior": slopes and position bias with scales drawn anew from partial pooling's priors in every replication;
+there 95% intervals of all weights are close to exact. (A weight is 100 or -100 with some probability, and an interval
+that ends there holds it whole, so that narrower ones hold more than they say; and which weights are not the largest is
+not known to who makes the interval.) Everybody else has uniform weights, divided by the largest, and does not share
+partial pooling's assumption of normal slopes. What comes out stands in results/interval-coverage.json.
 """
 
 import argparse

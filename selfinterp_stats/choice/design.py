@@ -152,7 +152,8 @@ def _differences(frame: pd.DataFrame, scenarios: Scenarios) -> Floats:
     number, names = pd.factorize(frame["scenario"])
     low, high = scenarios.ranges(list(names))
     x = np.zeros((len(frame), scenarios.n_slots))
-    fits = True
+    beyond = [c for c in frame.columns if _is_beyond(c, scenarios.n_slots)]
+    fits = not frame[beyond].notna().any(axis=None)
     for j in range(scenarios.n_slots):
         difference = _read_column(frame, f"a_{j + 1}") - _read_column(frame, f"b_{j + 1}")
         declared = ~np.isnan(low[:, j])[number]
@@ -167,6 +168,11 @@ def _differences(frame: pd.DataFrame, scenarios: Scenarios) -> Floats:
             remedy="pass the same table to make_decisions and here",
         )
     return x
+
+
+def _is_beyond(column: str, n_slots: int) -> bool:
+    side, _, slot = column.partition("_")
+    return side in ("a", "b") and slot.isdecimal() and int(slot) > n_slots
 
 
 def _read_column(frame: pd.DataFrame, name: str) -> Floats:

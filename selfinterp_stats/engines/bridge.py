@@ -78,15 +78,18 @@ def bridge_unit(
         for phi in references[len(runs) :]:
             start = _choose_starts([*known, bridged], scales, phi, rng)
             runs.append(sample_slice(_AtHyperparameters(density, scales, phi), start, count, rng))
-        bridged = _join(density, unit, scales, np.array(references), runs)
+            bridged = _join(density, bridged, scales, np.array(references), runs)
         log_weights = weigh_unit(bridged, scales, wanted)
         weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
         ess = effective_size(weights / weights.sum(axis=1, keepdims=True)) * bridged.independent
         limit = pareto_k_limit(log_weights.shape[1])
-        failed = (ess < needed) | ~(np.array([pareto_k(row) for row in log_weights]) < limit)
+        k_hat = np.array([pareto_k(row) for row in log_weights])
+        failed = (ess < needed) | ~(k_hat < limit)
         if not failed.any() or len(references) >= _MOST_REFERENCES:
             return bridged
-        references.append(wanted[int(np.argmin(np.where(failed, ess, np.inf)))])
+        # where fewest draws reach or, if they are enough everywhere, where the weights' tail is heaviest
+        badness = k_hat if (ess >= needed).all() else -ess
+        references.append(wanted[int(np.argmax(np.where(failed, badness, -np.inf)))])
 
 
 def _choose_starts(known: list[UnitProposals], scales: LearnedScales, phi: Floats, rng: np.random.Generator) -> Floats:
@@ -115,16 +118,25 @@ def _join(
     counts = np.array([len(run.draws) for run in runs])
     log_terms = scales.log_density(references, squares, sizes) + np.log(counts)[:, None]
     constants = np.zeros(len(references))
+    if unit.chains is not None:  # all but the last are known already, and that one nearly
+        known = len(unit.chains.references)
+        before = scales.log_density(references, unit.squares, sizes) + unit.base
+        constants = np.logaddexp.reduce(before, axis=1)
+        constants -= constants[0]
+        constants[:known] = unit.chains.constants
+    settled = len(references) == 1
     for _ in range(_ITERATIONS):
         mixture = np.logaddexp.reduce(log_terms - constants[:, None])
         found = np.logaddexp.reduce(log_terms - mixture, axis=1) - np.log(counts)
         change = np.abs(found - found[0] - constants).max()
         constants = found - found[0]
-        if change < _ACCURACY:
+        settled = bool(change < _ACCURACY)
+        if settled:
             break
     mixture = np.logaddexp.reduce(log_terms - constants[:, None])
     membership = np.exp(log_terms - constants[:, None] - mixture)
-    independent = min(1.0, *(run.ess / len(run.draws) for run in runs))
+    independent = float(np.min([1.0, *(run.ess / len(run.draws) for run in runs)]))
+    r_hat = float(np.max([run.r_hat for run in runs])) if settled else np.inf
     return UnitProposals(
         points,
         -mixture,  # the likelihood is in the mixture as well
@@ -135,5 +147,5 @@ def _join(
         unit.factors,
         unit.dfs,
         counts,
-        BridgedChains(references, tuple(runs), membership, independent, max(run.r_hat for run in runs)),
+        BridgedChains(references, tuple(runs), constants, membership, independent, np.inf if np.isnan(r_hat) else r_hat),
     )

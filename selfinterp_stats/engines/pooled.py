@@ -22,7 +22,7 @@ from selfinterp_stats.engines.bridge import bridge_unit
 from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, pareto_k_limit
 from selfinterp_stats.engines.hyper import Box, HyperPosterior, make_box, tabulate_posterior, tabulate_unit
 from selfinterp_stats.engines.protocol import Floats, PooledDensity
-from selfinterp_stats.engines.resample import compare_priors, make_bins, resample_unit
+from selfinterp_stats.engines.resample import compare_priors, find_span, make_bins, resample_unit
 from selfinterp_stats.engines.rough import Region, find_region
 from selfinterp_stats.engines.scales import LearnedScales, block_sizes
 from selfinterp_stats.engines.shared import UnitProposals, adapt_unit, propagate_noise, propose, weigh_unit
@@ -332,10 +332,25 @@ def _bridge(units: _Units, failed: NDArray[np.int64], wanted: Floats, needed: fl
     """Give failed units draws of the exact sampler."""
 
     def bridge(i: int, b: int, unit: UnitProposals) -> UnitProposals:
-        rng = units.make_rng("slice", i, b)
+        known = 0 if unit.chains is None else len(unit.chains.references)
+        rng = units.make_rng(f"slice {known}", i, b)
         return bridge_unit(units.densities[i].select([b]), unit, units.scales, wanted, needed, units.count, rng)
 
     units.replace(failed, bridge)
+
+
+def _find_spans(units: _Units, phi: Floats) -> dict[tuple[int, int], Floats]:
+    """Sums of squares that occur among units with blocks of each size."""
+    some = phi[:: max(1, len(phi) // _SERVED)]
+
+    def find(_i: int, _b: int, unit: UnitProposals) -> tuple[tuple[int, int], Floats]:
+        return unit.sizes, find_span(unit, units.scales, some)
+
+    spans: dict[tuple[int, int], Floats] = {}
+    for pair, span in units.map(find):
+        known = spans.setdefault(pair, span)
+        spans[pair] = np.stack([np.minimum(known[:, 0], span[:, 0]), np.maximum(known[:, 1], span[:, 1])], axis=1)
+    return spans
 
 
 def _finish(
@@ -343,7 +358,8 @@ def _finish(
 ) -> PooledDraws:
     sizes = {block_sizes(density) for density in units.densities}
     bins = make_bins(phi, (max(first for first, _ in sizes), max(second for _, second in sizes)))
-    ratios = {pair: compare_priors(bins, units.scales, pair) for pair in sizes}
+    spans = _find_spans(units, bins.references) if units.scales.varies else dict.fromkeys(sizes, np.ones((2, 2)))
+    ratios = {pair: compare_priors(bins, units.scales, pair, spans[pair]) for pair in sizes}
 
     def finish(i: int, b: int, unit: UnitProposals) -> tuple[Floats, float, str, float]:
         result = resample_unit(unit, units.scales, bins, ratios[unit.sizes], units.make_rng("resample", i, b))

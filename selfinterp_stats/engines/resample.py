@@ -18,12 +18,13 @@ from selfinterp_stats.engines.protocol import Floats
 from selfinterp_stats.engines.scales import LearnedScales, PriorTerms
 from selfinterp_stats.engines.shared import UnitProposals, propagate_noise, weigh_unit
 
-__all__ = ["HyperBins", "PriorRatios", "Resampled", "compare_priors", "make_bins", "resample_unit"]
+__all__ = ["HyperBins", "PriorRatios", "Resampled", "compare_priors", "find_span", "make_bins", "resample_unit"]
 
 _BIN_COSTS = (0.4, 0.8, 1.6)  # a bin is so wide that its draws' log priors differ by about so much
 _DRAWS_A_BIN = 32
 _GRID = 400  # sums of squares at which the ratio of two mixtures is bounded
 _SLACK = 1e-3
+_NO_WEIGHT = -16.0  # log weight of a proposal relative to the largest, from which on it is as good as never picked
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def make_bins(phi: Floats, largest: tuple[int, int]) -> HyperBins:
     Weights of all proposals are computed for each bin. Where hyperparameters are spread so widely that few draws share one,
     bins are wider and more picks are refused instead.
     """
-    for cost in _BIN_COSTS:
+    for cost in _BIN_COSTS if phi.shape[1] == 2 else _BIN_COSTS[:1]:  # ratios of mixtures are larger as it is
         widths = [cost / largest[0], cost / largest[1], 0.375 * cost][: phi.shape[1]]
         keys = np.floor((phi - phi.min(axis=0)) / widths).astype(np.int64)
         order = np.lexsort(keys.T[::-1])
@@ -100,15 +101,27 @@ def make_bins(phi: Floats, largest: tuple[int, int]) -> HyperBins:
     return HyperBins(phi, order, first, references)
 
 
-def compare_priors(bins: HyperBins, scales: LearnedScales, sizes: tuple[int, int]) -> PriorRatios:
-    """How the priors of blocks of so many variables at each draw compare with those at its bin's reference."""
+def find_span(unit: UnitProposals, scales: LearnedScales, phi: Floats) -> Floats:
+    """Smallest and largest sum of squares, by block, of the proposals that carry weight at some phi (n, H): (2, 2)."""
+    log_weights = weigh_unit(unit, scales, phi)
+    carries = (log_weights > log_weights.max(axis=1, keepdims=True) + _NO_WEIGHT).any(axis=0)
+    squares = unit.squares[carries]
+    return np.stack([squares.min(axis=0), squares.max(axis=0)], axis=1)
+
+
+def compare_priors(bins: HyperBins, scales: LearnedScales, sizes: tuple[int, int], spans: Floats) -> PriorRatios:
+    """How the priors of blocks of so many variables at each draw compare with those at its bin's reference.
+
+    A ratio of mixtures is bounded over `spans`, the sums of squares that occur, (2, 2): between the outermost components,
+    where no proposal carries weight, it can be any number, and next to nothing would be accepted.
+    """
     sorted_phi, own_bin = bins.phi[bins.order], np.repeat(np.arange(len(bins.references)), np.diff(bins.first))
     first = scales.first(sorted_phi[:, 0], sizes[0]), scales.first(bins.references[:, 0], sizes[0])
     second = scales.second(sorted_phi[:, 1:], sizes[1]), scales.second(bins.references[:, 1:], sizes[1])
     terms = []
-    for own, reference in (first, second):
+    for (own, reference), span in zip((first, second), spans, strict=True):
         compared = reference.take(own_bin)
-        terms += [own.offset, own.precision, compared.offset, compared.precision, _bound(own, compared)]
+        terms += [own.offset, own.precision, compared.offset, compared.precision, _bound(own, compared, span)]
     return PriorRatios(own_bin, tuple(terms))
 
 
@@ -131,17 +144,14 @@ def resample_unit(
     return Resampled(draws, _standard_errors(unit, weights, sizes / sizes.sum(), draws, kept))
 
 
-def _bound(own: PriorTerms, reference: PriorTerms) -> Floats:
-    """Largest log ratio of two priors over all sums of squares, row by row."""
+def _bound(own: PriorTerms, reference: PriorTerms, span: Floats) -> Floats:
+    """Largest log ratio of two priors over the sums of squares of a span, row by row."""
     if own.offset.shape[1] == 1:  # normal, the reference being the wider: largest at zero
         return np.asarray(own.offset[:, 0] - reference.offset[:, 0])
-    widest = 60.0 / reference.precision.min(axis=1)
-    squares = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, _GRID)])
     ratio = np.full(len(own.offset), -np.inf)
-    for square in squares:
-        at = square * widest
-        own_log = np.logaddexp.reduce(own.offset - 0.5 * own.precision * at[:, None], axis=1)
-        reference_log = np.logaddexp.reduce(reference.offset - 0.5 * reference.precision * at[:, None], axis=1)
+    for at in np.geomspace(max(span[0], np.finfo(np.float64).tiny), span[1], _GRID):
+        own_log = np.logaddexp.reduce(own.offset - 0.5 * own.precision * at, axis=1)
+        reference_log = np.logaddexp.reduce(reference.offset - 0.5 * reference.precision * at, axis=1)
         ratio = np.maximum(ratio, own_log - reference_log)
     return ratio + _SLACK
 

@@ -41,16 +41,19 @@ class BridgedChains:
         The hyperparameters, (J, H).
     runs : tuple of Chains
         The chains at each.
+    constants : numpy.ndarray
+        Logarithms of their normalising constants, the first being 0, (J,).
     membership : numpy.ndarray
         Probability that a proposal comes from each of the chains, (J, P).
     independent : float
         Effective number of draws in each draw of the chains.
     r_hat : float
-        The largest of all chains.
+        The largest of all chains; infinite where it is not known, or the constants are not.
     """
 
     references: Floats
     runs: tuple[Chains, ...]
+    constants: Floats
     membership: Floats
     independent: float
     r_hat: float
@@ -201,8 +204,7 @@ def adapt_unit(
     )
     weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
-    nearest = unit.factors.mean(axis=0)
-    shape = nearest @ nearest.T
+    shape = (unit.factors @ unit.factors.transpose(0, 2, 1)).mean(axis=0)
     locations, factors = [], []
     for row in weights:
         mean = row @ unit.points

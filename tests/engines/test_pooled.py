@@ -7,6 +7,8 @@ from scipy import stats
 
 from selfinterp_stats.engines import LearnedScales, sample_pooled
 from selfinterp_stats.engines.hyper import Box, tabulate_posterior, tabulate_unit
+from selfinterp_stats.engines.resample import compare_priors, make_bins
+from selfinterp_stats.engines.scales import PriorTerms
 from selfinterp_stats.engines.shared import propose, weigh_unit
 from selfinterp_stats.seeding import make_generator
 
@@ -162,3 +164,24 @@ def test_repeatable_and_seeded():
     assert np.array_equal(first[1], second[1])
     assert np.array_equal(first[0].phi, second[0].phi)
     assert not np.array_equal(first[1], third[1])
+
+
+@pytest.mark.parametrize("omega", [0.2, 0.5, 1.0])
+@pytest.mark.parametrize("size", [2, 5])
+def test_ratio_of_two_priors_is_bounded(omega, size):
+    """Draws are picked by rejection: a ratio above its bound would give them the weights of other hyperparameters."""
+    scales = LearnedScales(np.log([0.5, 3.0, 0.3]), np.ones(3))
+    rng = np.random.default_rng(1)
+    phi = np.log([0.5, 3.0, omega]) + rng.uniform(0, 1, (60, 3)) * [0.4, 0.4 / size, 0.15]
+    own = 3.0 * np.exp(omega * rng.standard_normal(1000))
+    occurring = np.square(own[:, None] * rng.standard_normal((1000, size))).sum(axis=1)
+    span = np.array([occurring.min(), occurring.max()])
+    ratios = compare_priors(make_bins(phi, (1, size)), scales, (1, size), np.stack([span, span]))
+    own_offset, own_precision, reference_offset, reference_precision, bound = ratios.terms[5:]
+    ratio = PriorTerms(own_offset, own_precision).log_density(occurring)
+    ratio -= PriorTerms(reference_offset, reference_precision).log_density(occurring)
+    assert (ratio - bound[:, None]).max() < 0.01
+    assert np.exp(ratio - bound[:, None]).mean() > 0.03  # and not all are refused
+    # the broken twin: the bound of the largest sums of squares for all of them
+    alone = compare_priors(make_bins(phi, (1, size)), scales, (1, size), np.stack([span[[1, 1]], span[[1, 1]]]))
+    assert (ratio - alone.terms[9][:, None]).max() > 0.1
