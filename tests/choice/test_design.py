@@ -74,5 +74,7 @@ def test_tables_that_do_not_fit_together(data):
         build_design(decisions, unit_scenarios([2, 3], prefix="other"), [])
     with pytest.raises(ArgumentError, match="other numbers of attributes"):
         build_design(decisions, unit_scenarios([3, 3]), [])
+    with pytest.raises(ArgumentError, match="other numbers of attributes"):
+        build_design(decisions, unit_scenarios([2, 2]), [])
     with pytest.raises(ArgumentError, match="at least one trial"):
         build_design(Decisions(decisions.frame.iloc[:0]), scenarios, [])
