@@ -27,6 +27,9 @@ _SLACK = 1e-3
 _NO_WEIGHT = -16.0  # log weight of a proposal relative to the largest, from which on it is as good as never picked
 
 
+_Terms = tuple[Floats, Floats, Floats, Floats, Floats]
+
+
 @dataclass(frozen=True)
 class HyperBins:
     """Draws of the hyperparameters in bins.
@@ -57,13 +60,14 @@ class PriorRatios:
     ----------
     own_bin : numpy.ndarray of int
         Bin of each draw, bin by bin, (S,).
-    terms : tuple of numpy.ndarray
-        What the kernel takes for the first block and then for the second: terms of the draws' own priors, of their bins',
-        and the largest log ratio of the two.
+    first, second : tuple of numpy.ndarray
+        What the kernel takes for each block: terms of the draws' own priors, of their bins', and the largest log ratio of
+        the two.
     """
 
     own_bin: NDArray[np.int64]
-    terms: tuple[Floats, ...]
+    first: _Terms
+    second: _Terms
 
 
 @dataclass(frozen=True)
@@ -116,13 +120,9 @@ def compare_priors(bins: HyperBins, scales: LearnedScales, sizes: tuple[int, int
     where no proposal carries weight, it can be any number, and next to nothing would be accepted.
     """
     sorted_phi, own_bin = bins.phi[bins.order], np.repeat(np.arange(len(bins.references)), np.diff(bins.first))
-    first = scales.first(sorted_phi[:, 0], sizes[0]), scales.first(bins.references[:, 0], sizes[0])
-    second = scales.second(sorted_phi[:, 1:], sizes[1]), scales.second(bins.references[:, 1:], sizes[1])
-    terms = []
-    for (own, reference), span in zip((first, second), spans, strict=True):
-        compared = reference.take(own_bin)
-        terms += [own.offset, own.precision, compared.offset, compared.precision, _bound(own, compared, span)]
-    return PriorRatios(own_bin, tuple(terms))
+    first = scales.first(sorted_phi[:, 0], sizes[0]), scales.first(bins.references[:, 0], sizes[0]).take(own_bin)
+    second = scales.second(sorted_phi[:, 1:], sizes[1]), scales.second(bins.references[:, 1:], sizes[1]).take(own_bin)
+    return PriorRatios(own_bin, _compare(*first, spans[0]), _compare(*second, spans[1]))
 
 
 def resample_unit(
@@ -138,10 +138,14 @@ def resample_unit(
     offset = rng.random(len(sizes))
     place = np.concatenate([rng.permutation(size) for size in sizes])
     positions = (place + np.repeat(offset, sizes)) / np.repeat(sizes, sizes)
-    picked, kept = pick_proposals(unit.squares, cumulative, ratios.own_bin, positions, *ratios.terms, rng)
+    picked, kept = pick_proposals(unit.squares, cumulative, ratios.own_bin, positions, *ratios.first, *ratios.second, rng)
     draws = np.empty((len(picked), unit.points.shape[1]))
     draws[bins.order] = unit.points[picked]
     return Resampled(draws, _standard_errors(unit, weights, sizes / sizes.sum(), draws, kept))
+
+
+def _compare(own: PriorTerms, reference: PriorTerms, span: Floats) -> _Terms:
+    return own.offset, own.precision, reference.offset, reference.precision, _bound(own, reference, span)
 
 
 def _bound(own: PriorTerms, reference: PriorTerms, span: Floats) -> Floats:
