@@ -16,7 +16,7 @@ import numpy as np
 from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, pareto_k_limit
 from selfinterp_stats.engines.protocol import Floats, PooledDensity
 from selfinterp_stats.engines.scales import LearnedScales, block_sizes, sum_squares
-from selfinterp_stats.engines.shared import BridgedChains, UnitProposals, weigh_unit
+from selfinterp_stats.engines.shared import BridgedChains, UnitProposals, normalise_weights, weigh_unit
 from selfinterp_stats.engines.slice import Chains, sample_slice
 
 __all__ = ["bridge_unit"]
@@ -80,8 +80,7 @@ def bridge_unit(
             runs.append(sample_slice(_AtHyperparameters(density, scales, phi), start, count, rng))
             bridged = _join(density, bridged, scales, np.array(references), runs)
         log_weights = weigh_unit(bridged, scales, wanted)
-        weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
-        ess = effective_size(weights / weights.sum(axis=1, keepdims=True)) * bridged.independent
+        ess = effective_size(normalise_weights(log_weights)) * bridged.independent
         limit = pareto_k_limit(log_weights.shape[1])
         k_hat = np.array([pareto_k(row) for row in log_weights])
         failed = (ess < needed) | ~(k_hat < limit)

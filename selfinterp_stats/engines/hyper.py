@@ -20,7 +20,7 @@ from selfinterp_stats.engines.rough import Region
 from selfinterp_stats.engines.scales import LearnedScales
 from selfinterp_stats.engines.shared import UnitProposals
 
-__all__ = ["Box", "HyperPosterior", "make_box", "tabulate_posterior", "tabulate_unit"]
+__all__ = ["Box", "HyperPosterior", "make_box", "tabulate_posterior", "tabulate_scales", "tabulate_unit"]
 
 _NODES = {2: 17, 3: 11}
 _FINER = 1.6  # times as many nodes where the polynomial has not settled
@@ -153,17 +153,21 @@ def tabulate_unit(unit: UnitProposals, scales: LearnedScales, box: Box) -> Float
 
     Weights at all nodes are products of a factor for each block, so that sums over proposals are one matrix product.
     """
-    axes = box.axes
-    second_nodes, mix = _scale_nodes(scales, box) if scales.varies else (axes[1], None)
-    first = scales.first(axes[0], unit.sizes[0]).log_density(unit.squares[:, 0])
+    second_nodes, mix = _scale_nodes(scales, box) if scales.varies else (box.axes[1], None)
+    logs = tabulate_scales(unit, scales, box.axes[0], second_nodes)
+    return logs if mix is None else mix(logs)
+
+
+def tabulate_scales(unit: UnitProposals, scales: LearnedScales, first_nodes: Floats, second_nodes: Floats) -> Floats:
+    """Log marginal likelihood of one unit at ascending log scales of the two blocks, (n,) and (m,) to (n, m)."""
+    first = scales.first(first_nodes, unit.sizes[0]).log_density(unit.squares[:, 0])
     second = scales.first(second_nodes, unit.sizes[1]).log_density(unit.squares[:, 1])
     # relative to the largest scales, so that no factor grows without bound
     reference = unit.base + first[-1] + second[-1]
     top = reference.max()
     factor = np.exp(reference - top) * np.exp(first - first[-1])
     total = factor @ np.exp(second - second[-1]).T
-    logs = top + np.log(np.maximum(total, 1e-300)) - np.log(len(unit.base))
-    return logs if mix is None else mix(logs)
+    return np.asarray(top + np.log(np.maximum(total, 1e-300)) - np.log(len(unit.base)))
 
 
 def _scale_nodes(scales: LearnedScales, box: Box) -> tuple[Floats, Callable[[Floats], Floats]]:

@@ -48,35 +48,12 @@ def fit_generalised_pareto(tail):  # type: ignore[no-untyped-def]  # pragma: no 
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _log_prior(offset, precision, square):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Log of a mixture of zero-mean normals at a sum of squares."""
-    if len(offset) == 1:
-        return offset[0] - 0.5 * precision[0] * square
-    top = -np.inf
-    for q in range(len(offset)):
-        top = max(top, offset[q] - 0.5 * precision[q] * square)
-    total = 0.0
-    for q in range(len(offset)):
-        total += math.exp(offset[q] - 0.5 * precision[q] * square - top)
-    return top + math.log(total)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
 def pick_proposals(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     squares,
     cumulative,
     bins,
     positions,
-    offset_1,
-    precision_1,
-    reference_offset_1,
-    reference_precision_1,
-    bound_1,
-    offset_2,
-    precision_2,
-    reference_offset_2,
-    reference_precision_2,
-    bound_2,
+    excess,
     rng,
 ):
     """Pick a proposal for each draw by its bin's weights and keep it by the ratio of its own prior to the bin's.
@@ -91,8 +68,8 @@ def pick_proposals(  # type: ignore[no-untyped-def]  # pragma: no cover - compil
         Bin of each draw, (S,).
     positions : numpy.ndarray
         Where in 0..1 the first pick of each draw falls, (S,).
-    offset_1 .. bound_2 : numpy.ndarray
-        For each block: terms of the draw's own prior, (S, Q) each, of the bin's, (S, Q) each, largest log ratio, (S,).
+    excess : numpy.ndarray
+        Precision of each block's prior at the draw's own hyperparameters less that at its bin's, not negative, (S, 2).
     rng : numpy.random.Generator
 
     Returns
@@ -111,11 +88,8 @@ def pick_proposals(  # type: ignore[no-untyped-def]  # pragma: no cover - compil
         tries = 0
         while True:
             p = min(np.searchsorted(row, position * row[n_proposals - 1]), n_proposals - 1)
-            ratio = _log_prior(offset_1[m], precision_1[m], squares[p, 0])
-            ratio -= _log_prior(reference_offset_1[m], reference_precision_1[m], squares[p, 0]) + bound_1[m]
-            ratio += _log_prior(offset_2[m], precision_2[m], squares[p, 1])
-            ratio -= _log_prior(reference_offset_2[m], reference_precision_2[m], squares[p, 1]) + bound_2[m]
-            if math.log(rng.random()) < ratio:
+            # the bin's priors are the wider, so that the ratio of the two is largest at zero
+            if math.log(rng.random()) < -0.5 * (excess[m, 0] * squares[p, 0] + excess[m, 1] * squares[p, 1]):
                 break
             tries += 1
             position = rng.random()

@@ -21,11 +21,19 @@ from numpy.typing import NDArray
 from selfinterp_stats.engines.bridge import bridge_unit
 from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, pareto_k_limit
 from selfinterp_stats.engines.hyper import Box, HyperPosterior, make_box, tabulate_posterior, tabulate_unit
+from selfinterp_stats.engines.own_scales import find_ladder, resample_with_own_scale
 from selfinterp_stats.engines.protocol import Floats, PooledDensity
-from selfinterp_stats.engines.resample import compare_priors, find_span, make_bins, resample_unit
+from selfinterp_stats.engines.resample import find_standard_errors, make_bins, resample_unit
 from selfinterp_stats.engines.rough import Region, find_region
 from selfinterp_stats.engines.scales import LearnedScales, block_sizes
-from selfinterp_stats.engines.shared import UnitProposals, adapt_unit, propagate_noise, propose, weigh_unit
+from selfinterp_stats.engines.shared import (
+    UnitProposals,
+    adapt_unit,
+    normalise_weights,
+    propagate_noise,
+    propose,
+    weigh_unit,
+)
 from selfinterp_stats.engines.slice import ESS_NEEDED
 from selfinterp_stats.engines.threads import open_threads
 
@@ -36,6 +44,7 @@ _TOTAL_NOISE = 0.25  # what the sum over units of 1/ESS may come to
 _MANY_UNITS = 1_000  # with more, that sum says too little: what counts is the noise of differences
 _TABLE_NOISE = 0.04  # of the log marginal likelihood, its differences over two posterior sds: means are then off by 0.1 sd
 _EFFICIENCY = 0.5  # effective draws a proposal that can be counted on
+_FOR_OWN_SCALES = 1  # times as many proposals, which have to serve scales far apart
 _SPACING = 0.8  # of the anchors, in log scales
 _MOST_ANCHORS = 5  # on one axis
 _PILOTS = 12
@@ -206,6 +215,8 @@ def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
     n_units = sum(density.shape[0] for density in hierarchy.densities)
     needed = max(ESS_NEEDED, n_units / _TOTAL_NOISE) if n_units <= _MANY_UNITS else ESS_NEEDED
     count = max(draws, _FEWEST_PROPOSALS, round(needed / _EFFICIENCY))
+    if hierarchy.scales.varies:
+        count *= _FOR_OWN_SCALES
     units, posterior = _explore(hierarchy, count)
     hyper_rng = hierarchy.make_rng("hyper", -1, -1)
     for attempt in range(_ADAPTATIONS + _BRIDGES + 1):
@@ -214,6 +225,8 @@ def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
         checks = _check(units, points)
         failed = ~((checks.k_hat < pareto_k_limit(count)) & (checks.ess >= needed))
         poor = failed | checks.noisy if attempt < _ADAPTATIONS else failed
+        if hierarchy.scales.varies and attempt == 0:
+            poor[:] = True  # anchors around the common scale serve own ones far from it by chance only
         if not poor.any() or attempt == _ADAPTATIONS + _BRIDGES:
             break
         if attempt < _ADAPTATIONS:
@@ -300,8 +313,7 @@ def _check_points(phi: Floats) -> Floats:
 def _check(units: _Units, points: Floats) -> _Checks:
     def check(_i: int, _b: int, unit: UnitProposals) -> tuple[float, float, Floats]:
         log_weights = weigh_unit(unit, units.scales, points)
-        weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
-        weights /= weights.sum(axis=1, keepdims=True)
+        weights = normalise_weights(log_weights)
         noise = propagate_noise(unit, (weights - weights[0]).T)
         ess = float(effective_size(weights).min()) * unit.independent
         return max(pareto_k(row) for row in log_weights), ess, noise
@@ -316,12 +328,9 @@ def _check(units: _Units, points: Floats) -> _Checks:
 
 def _adapt(units: _Units, failed: NDArray[np.int64], points: Floats, count: int) -> None:
     """Give failed units so many more proposals."""
-    log_scales = points[:, :2]
-    if units.scales.varies:  # where the unit's own scale is small, middling or large
-        own = [[first, second + z * np.exp(third)] for first, second, third in points[:3] for z in (-1.5, 0.0, 1.5)]
-        log_scales = np.array(own)
 
     def adapt(i: int, b: int, unit: UnitProposals) -> UnitProposals:
+        log_scales = find_ladder(unit, units.scales, points) if units.scales.varies else points[:, :2]
         rng = units.make_rng(f"adapt {len(unit.counts)}", i, b)
         return adapt_unit(units.densities[i].select([b]), unit, units.scales, log_scales, count, rng)
 
@@ -339,35 +348,29 @@ def _bridge(units: _Units, failed: NDArray[np.int64], wanted: Floats, needed: fl
     units.replace(failed, bridge)
 
 
-def _find_spans(units: _Units, phi: Floats) -> dict[tuple[int, int], Floats]:
-    """Sums of squares that occur among units with blocks of each size."""
-    some = phi[:: max(1, len(phi) // _SERVED)]
-
-    def find(_i: int, _b: int, unit: UnitProposals) -> tuple[tuple[int, int], Floats]:
-        return unit.sizes, find_span(unit, units.scales, some)
-
-    spans: dict[tuple[int, int], Floats] = {}
-    for pair, span in units.map(find):
-        known = spans.setdefault(pair, span)
-        spans[pair] = np.stack([np.minimum(known[:, 0], span[:, 0]), np.maximum(known[:, 1], span[:, 1])], axis=1)
-    return spans
-
-
 def _finish(
     units: _Units, phi: Floats, checks: _Checks, passed: NDArray[np.bool_], posterior: HyperPosterior, store: Store
 ) -> PooledDraws:
-    sizes = {block_sizes(density) for density in units.densities}
-    bins = make_bins(phi, (max(first for first, _ in sizes), max(second for _, second in sizes)))
-    spans = _find_spans(units, bins.references) if units.scales.varies else dict.fromkeys(sizes, np.ones((2, 2)))
-    ratios = {pair: compare_priors(bins, units.scales, pair, spans[pair]) for pair in sizes}
+    sizes = [block_sizes(density) for density in units.densities]
+    largest = max(first for first, _ in sizes), max(second for _, second in sizes)
+    bins = None if units.scales.varies else make_bins(phi, largest)
+
+    def resample(i: int, b: int, unit: UnitProposals) -> tuple[Floats, Floats]:
+        rng = units.make_rng("resample", i, b)
+        if bins is None:
+            result, mcse = resample_with_own_scale(unit, units.scales, phi, rng)
+        else:
+            result = resample_unit(unit, units.scales, bins, rng)
+            mcse = find_standard_errors(unit, result, result.weights, np.diff(bins.first) / len(phi))
+        return result.draws, mcse
 
     def finish(i: int, b: int, unit: UnitProposals) -> tuple[Floats, float, str, float]:
-        result = resample_unit(unit, units.scales, bins, ratios[unit.sizes], units.make_rng("resample", i, b))
-        store(i, b, result.draws)
-        relative = float((result.mcse / result.draws.std(axis=0)).max())
+        draws, mcse = resample(i, b, unit)
+        store(i, b, draws)
+        relative = float((mcse / draws.std(axis=0)).max())
         if unit.chains is not None:
-            return result.mcse, relative, "slice", unit.chains.r_hat
-        return result.mcse, relative, "adapted" if (i, b) in units.replaced else "importance", np.nan
+            return mcse, relative, "slice", unit.chains.r_hat
+        return mcse, relative, "adapted" if (i, b) in units.replaced else "importance", np.nan
 
     found = list(units.map(finish))
     starts = np.cumsum([0, *(density.shape[0] for density in units.densities)])

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from selfinterp_stats.engines.protocol import Floats, PooledDensity
 
@@ -49,10 +48,6 @@ class PriorTerms:
             total += np.exp(terms).sum(axis=1)
         return np.log(np.maximum(total, np.finfo(np.float64).tiny))
 
-    def take(self, rows: NDArray[np.int64]) -> PriorTerms:
-        """Some hyperparameter values only."""
-        return PriorTerms(self.offset[rows], self.precision[rows])
-
 
 @dataclass(frozen=True)
 class LearnedScales:
@@ -73,6 +68,11 @@ class LearnedScales:
         return len(self.location) == 3
 
     @property
+    def plain(self) -> LearnedScales:
+        """The two scales alone."""
+        return LearnedScales(self.location[:2], self.sd[:2])
+
+    @property
     def quadrature(self) -> tuple[Floats, Floats]:
         """Values of a standard normal variable and their weights."""
         return _gauss_hermite()
@@ -89,10 +89,13 @@ class LearnedScales:
         """Prior of the second block at (log scale[, log omega]), shape (n, H - 1)."""
         if not self.varies:
             return self.first(phi[:, 0], size)
-        nodes, weights = self.quadrature
+        log_scale = self.own_scales(phi)
+        return PriorTerms(np.log(self.quadrature[1]) - size * log_scale, np.exp(-2.0 * log_scale))
+
+    def own_scales(self, phi: Floats) -> Floats:
+        """Log scales of a unit's own that the quadrature goes over at (log scale, log omega), (n, 2) to (n, Q)."""
         # the outermost nodes of a very wide spread are beyond what a number holds, and carry no weight
-        log_scale = np.clip(phi[:, :1] + np.exp(phi[:, 1:]) * nodes, -_WIDEST, _WIDEST)
-        return PriorTerms(np.log(weights) - size * log_scale, np.exp(-2.0 * log_scale))
+        return np.asarray(np.clip(phi[:, :1] + np.exp(phi[:, 1:]) * self.quadrature[0], -_WIDEST, _WIDEST))
 
     def log_density(self, phi: Floats, squares: Floats, sizes: tuple[int, int]) -> Floats:
         """Log prior of both blocks, of `sizes` variables, at phi (n, H) for sums of squares (P, 2): (n, P)."""

@@ -22,13 +22,13 @@ from selfinterp_stats.engines.protocol import Floats, PooledDensity
 from selfinterp_stats.engines.scales import Conditioned, LearnedScales, block_sizes, sum_squares
 from selfinterp_stats.engines.slice import Chains
 
-__all__ = ["BridgedChains", "UnitProposals", "adapt_unit", "propagate_noise", "propose", "weigh_unit"]
+__all__ = ["BridgedChains", "UnitProposals", "adapt_unit", "normalise_weights", "propagate_noise", "propose", "weigh_unit"]
 
 _DF = 8.0
 _INFLATION = 1.15  # of the standard deviations: one anchor serves scales somewhat larger and smaller than its own
 _DF_ADAPTED = 5.0
 _INFLATION_ADAPTED = 1.2
-_PRIOR_SIZE = 20.0  # effective draws that the anchor's curvature is worth beside the weighted moments
+_PRIOR_SIZE = 20.0  # effective draws that mode and curvature are worth beside the weighted moments
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,12 @@ def weigh_unit(unit: UnitProposals, scales: LearnedScales, phi: Floats) -> Float
     return np.asarray(unit.base + scales.log_density(phi, unit.squares, unit.sizes))
 
 
+def normalise_weights(log_weights: Floats) -> Floats:
+    """Weights that sum to one in each row."""
+    weights = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
 def propagate_noise(unit: UnitProposals, influence: Floats) -> Floats:
     """Monte-Carlo variance of an estimate, given what each proposal contributes to it: (P, ...) to (...).
 
@@ -202,16 +208,19 @@ def adapt_unit(
     log_weights = unit.base + sum(
         scales.first(log_scales[:, i], unit.sizes[i]).log_density(unit.squares[:, i]) for i in (0, 1)
     )
-    weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
-    weights /= weights.sum(axis=1, keepdims=True)
-    shape = (unit.factors @ unit.factors.transpose(0, 2, 1)).mean(axis=0)
+    weights = normalise_weights(log_weights)
     locations, factors = [], []
-    for row in weights:
+    start = np.zeros((1, density.shape[1]))
+    for row, at in zip(weights, log_scales, strict=True):
+        mode = find_modes(Conditioned(density, at), start=start, decrement=1e-10)
+        start = mode.location
         mean = row @ unit.points
         centred = unit.points - mean
         size = 1.0 / np.square(row).sum()
-        covariance = (size * (row[:, None] * centred).T @ centred + _PRIOR_SIZE * shape) / (size + _PRIOR_SIZE)
-        locations.append(mean)
+        # where few proposals reach, as at scales far smaller than the others, the curvature knows more than they do
+        known = size / (size + _PRIOR_SIZE)
+        covariance = known * (row[:, None] * centred).T @ centred + (1.0 - known) * mode.factor[0] @ mode.factor[0].T
+        locations.append(known * mean + (1.0 - known) * mode.location[0])
         factors.append(_INFLATION_ADAPTED * np.linalg.cholesky(covariance))
     counts = np.full(len(log_scales), count // len(log_scales))
     fresh = [

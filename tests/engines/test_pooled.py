@@ -7,8 +7,7 @@ from scipy import stats
 
 from selfinterp_stats.engines import LearnedScales, sample_pooled
 from selfinterp_stats.engines.hyper import Box, tabulate_posterior, tabulate_unit
-from selfinterp_stats.engines.resample import compare_priors, make_bins
-from selfinterp_stats.engines.scales import PriorTerms
+from selfinterp_stats.engines.resample import make_bins
 from selfinterp_stats.engines.shared import propose, weigh_unit
 from selfinterp_stats.seeding import make_generator
 
@@ -166,22 +165,15 @@ def test_repeatable_and_seeded():
     assert not np.array_equal(first[1], third[1])
 
 
-@pytest.mark.parametrize("omega", [0.2, 0.5, 1.0])
-@pytest.mark.parametrize("size", [2, 5])
-def test_ratio_of_two_priors_is_bounded(omega, size):
-    """Draws are picked by rejection: a ratio above its bound would give them the weights of other hyperparameters."""
-    scales = LearnedScales(np.log([0.5, 3.0, 0.3]), np.ones(3))
+def test_picks_are_refused_as_the_priors_say():
+    """In a bin of hyperparameters every draw has the weights of its own: no bound is passed, and not all is refused."""
     rng = np.random.default_rng(1)
-    phi = np.log([0.5, 3.0, omega]) + rng.uniform(0, 1, (60, 3)) * [0.4, 0.4 / size, 0.15]
-    own = 3.0 * np.exp(omega * rng.standard_normal(1000))
-    occurring = np.square(own[:, None] * rng.standard_normal((1000, size))).sum(axis=1)
-    span = np.array([occurring.min(), occurring.max()])
-    ratios = compare_priors(make_bins(phi, (1, size)), scales, (1, size), np.stack([span, span]))
-    own_offset, own_precision, reference_offset, reference_precision, bound = ratios.second
-    ratio = PriorTerms(own_offset, own_precision).log_density(occurring)
-    ratio -= PriorTerms(reference_offset, reference_precision).log_density(occurring)
-    assert (ratio - bound[:, None]).max() < 0.01
-    assert np.exp(ratio - bound[:, None]).mean() > 0.03  # and not all are refused
-    # the broken twin: the bound of the largest sums of squares for all of them
-    alone = compare_priors(make_bins(phi, (1, size)), scales, (1, size), np.stack([span[[1, 1]], span[[1, 1]]]))
-    assert (ratio - alone.second[4][:, None]).max() > 0.1
+    phi = np.log([0.5, 3.0]) + 0.3 * rng.standard_normal((2000, 2))
+    bins = make_bins(phi, (1, 4))
+    assert (bins.excess >= 0).all()
+    assert len(bins.references) < 2000 / 10
+    squares = np.square(3.0 * rng.standard_normal((500, 4))).sum(axis=1)
+    assert np.exp(-0.5 * bins.excess[:, 1:] * squares).mean() > 0.5
+    # the broken twin: the smallest scales of a bin as its reference
+    smallest = np.stack([phi[bins.order[bins.own_bin == j]].min(axis=0) for j in range(len(bins.references))])
+    assert (np.exp(-2.0 * phi[bins.order]) - np.exp(-2.0 * smallest[bins.own_bin]) < -1e-3).any()
