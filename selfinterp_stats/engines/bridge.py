@@ -15,7 +15,7 @@ import numpy as np
 
 from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, pareto_k_limit
 from selfinterp_stats.engines.protocol import Floats, PooledDensity
-from selfinterp_stats.engines.scales import LearnedScales, block_sizes, sum_squares
+from selfinterp_stats.engines.scales import LearnedScales, PriorTerms, block_sizes, sum_squares
 from selfinterp_stats.engines.shared import BridgedChains, UnitProposals, normalise_weights, weigh_unit
 from selfinterp_stats.engines.slice import Chains, sample_slice
 
@@ -33,13 +33,12 @@ class _AtHyperparameters:
     """Log posterior of units at one value of all hyperparameters, for the exact sampler."""
 
     density: PooledDensity
-    scales: LearnedScales
-    phi: Floats
+    priors: tuple[PriorTerms, PriorTerms]
 
     def evaluate(self, theta: Floats) -> Floats:
         squares = sum_squares(self.density, theta)
-        prior = self.scales.log_density(self.phi[None], squares.reshape(-1, 2), block_sizes(self.density))
-        return np.asarray(self.density.evaluate(theta) + prior.reshape(squares.shape[:-1]))
+        first, second = (prior.log_density(squares[..., i].ravel()) for i, prior in enumerate(self.priors))
+        return np.asarray(self.density.evaluate(theta) + (first + second).reshape(squares.shape[:-1]))
 
 
 def bridge_unit(
@@ -73,11 +72,11 @@ def bridge_unit(
         known, references, runs = [unit], [wanted.max(axis=0)], []
     else:
         known, references, runs = [], list(unit.chains.references), list(unit.chains.runs)
-    bridged = unit
+    bridged, sizes = unit, block_sizes(density)
     while True:
         for phi in references[len(runs) :]:
             start = _choose_starts([*known, bridged], scales, phi, rng)
-            runs.append(sample_slice(_AtHyperparameters(density, scales, phi), start, count, rng))
+            runs.append(sample_slice(_AtHyperparameters(density, scales.priors(phi[None], sizes)), start, count, rng))
             bridged = _join(density, bridged, scales, np.array(references), runs)
         log_weights = weigh_unit(bridged, scales, wanted)
         ess = effective_size(normalise_weights(log_weights)) * bridged.independent

@@ -52,6 +52,7 @@ _PILOT_PROPOSALS = 500
 _PILOT_UNITS = 300
 _LONGEST_SHIFT = 1.0  # of the region, in log scales
 _ADAPTATIONS = 4
+_ADAPTATIONS_OF_OWN = 8  # where units have scales of their own: the exact sampler has many times as much to do
 _BRIDGES = 3  # rounds of the exact sampler: its draws may show that the hyperparameters are elsewhere
 _SERVED = 16  # hyperparameters, besides those that are checked, that draws of the exact sampler are to serve
 _TABLES = 8  # of the marginal posterior, until one holds all of it
@@ -219,18 +220,19 @@ def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
         count *= _FOR_OWN_SCALES
     units, posterior = _explore(hierarchy, count)
     hyper_rng = hierarchy.make_rng("hyper", -1, -1)
-    for attempt in range(_ADAPTATIONS + _BRIDGES + 1):
+    adaptations = _ADAPTATIONS_OF_OWN if hierarchy.scales.varies else _ADAPTATIONS
+    for attempt in range(adaptations + _BRIDGES + 1):
         phi = posterior.sample(draws, hyper_rng)
         points = _check_points(phi)
         checks = _check(units, points)
         failed = ~((checks.k_hat < pareto_k_limit(count)) & (checks.ess >= needed))
-        poor = failed | checks.noisy if attempt < _ADAPTATIONS else failed
+        poor = failed | checks.noisy if attempt < adaptations else failed
         if hierarchy.scales.varies and attempt == 0:
             poor[:] = True  # anchors around the common scale serve own ones far from it by chance only
-        if not poor.any() or attempt == _ADAPTATIONS + _BRIDGES:
+        if not poor.any() or attempt == adaptations + _BRIDGES:
             break
-        if attempt < _ADAPTATIONS:
-            _adapt(units, np.flatnonzero(poor), points, count * 2**attempt)
+        if attempt < adaptations:
+            _adapt(units, np.flatnonzero(poor), points, count * 2 ** min(attempt, _ADAPTATIONS - 1))
         else:
             _bridge(units, np.flatnonzero(failed), np.concatenate([points, phi[:: -(-draws // _SERVED)]]), needed)
         posterior = _find_posterior(units, posterior.box)

@@ -99,8 +99,12 @@ class LearnedScales:
 
     def log_density(self, phi: Floats, squares: Floats, sizes: tuple[int, int]) -> Floats:
         """Log prior of both blocks, of `sizes` variables, at phi (n, H) for sums of squares (P, 2): (n, P)."""
-        first = self.first(phi[:, 0], sizes[0]).log_density(squares[:, 0])
-        return np.asarray(first + self.second(phi[:, 1:], sizes[1]).log_density(squares[:, 1]))
+        first, second = self.priors(phi, sizes)
+        return np.asarray(first.log_density(squares[:, 0]) + second.log_density(squares[:, 1]))
+
+    def priors(self, phi: Floats, sizes: tuple[int, int]) -> tuple[PriorTerms, PriorTerms]:
+        """Priors of both blocks, of `sizes` variables, at phi (n, H)."""
+        return self.first(phi[:, 0], sizes[0]), self.second(phi[:, 1:], sizes[1])
 
 
 @cache
