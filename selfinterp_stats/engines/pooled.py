@@ -52,7 +52,8 @@ _PILOT_PROPOSALS = 500
 _PILOT_UNITS = 300
 _LONGEST_SHIFT = 1.0  # of the region, in log scales
 _ADAPTATIONS = 4
-_ADAPTATIONS_OF_OWN = 8  # where units have scales of their own: the exact sampler has many times as much to do
+_ADAPTATIONS_OF_OWN = 8  # where units have scales of their own, from tiny to huge, which no chain travels in time
+_MARGIN = 0.6
 _BRIDGES = 3  # rounds of the exact sampler: its draws may show that the hyperparameters are elsewhere
 _SERVED = 16  # hyperparameters, besides those that are checked, that draws of the exact sampler are to serve
 _TABLES = 8  # of the marginal posterior, until one holds all of it
@@ -111,6 +112,9 @@ class _Checks:
     k_hat: Floats  # (B,)
     ess: Floats  # (B,)
     noise: Floats  # (B, n), of differences of log marginal likelihoods between hyperparameters
+
+    def fail(self, k_limit: float, needed: float) -> NDArray[np.bool_]:
+        return np.asarray(~((self.k_hat < k_limit) & (self.ess >= needed)))
 
     @property
     def table_noise(self) -> float:
@@ -220,19 +224,23 @@ def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
         count *= _FOR_OWN_SCALES
     units, posterior = _explore(hierarchy, count)
     hyper_rng = hierarchy.make_rng("hyper", -1, -1)
-    adaptations = _ADAPTATIONS_OF_OWN if hierarchy.scales.varies else _ADAPTATIONS
-    for attempt in range(adaptations + _BRIDGES + 1):
+    own = hierarchy.scales.varies
+    adaptations, bridges = (_ADAPTATIONS_OF_OWN, 0) if own else (_ADAPTATIONS, _BRIDGES)
+    for attempt in range(adaptations + bridges + 1):
         phi = posterior.sample(draws, hyper_rng)
         points = _check_points(phi)
         checks = _check(units, points)
-        failed = ~((checks.k_hat < pareto_k_limit(count)) & (checks.ess >= needed))
-        poor = failed | checks.noisy if attempt < adaptations else failed
-        if hierarchy.scales.varies and attempt == 0:
-            poor[:] = True  # anchors around the common scale serve own ones far from it by chance only
-        if not poor.any() or attempt == adaptations + _BRIDGES:
+        failed = checks.fail(pareto_k_limit(count), needed)
+        if not (failed | checks.noisy).any() or attempt == adaptations + bridges:
             break
         if attempt < adaptations:
+            # with own scales other points are checked each time that lie far apart: what barely passes fails the next time
+            poor = failed | checks.noisy | (own & checks.fail(_MARGIN * pareto_k_limit(count), needed / _MARGIN))
+            if own and attempt == 0:
+                poor[:] = True  # anchors around the common scale serve own ones far from it by chance only
             _adapt(units, np.flatnonzero(poor), points, count * 2 ** min(attempt, _ADAPTATIONS - 1))
+        elif not failed.any():
+            break
         else:
             _bridge(units, np.flatnonzero(failed), np.concatenate([points, phi[:: -(-draws // _SERVED)]]), needed)
         posterior = _find_posterior(units, posterior.box)
