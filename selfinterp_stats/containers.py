@@ -15,7 +15,7 @@ from selfinterp_stats.errors import ArgumentError
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["make_inference_data", "read_groups", "write_groups"]
+__all__ = ["make_data_tree", "make_inference_data", "read_groups", "write_groups"]
 
 
 def make_inference_data(groups: Mapping[str, xr.Dataset]) -> Any:
@@ -23,6 +23,13 @@ def make_inference_data(groups: Mapping[str, xr.Dataset]) -> Any:
     import arviz
 
     return arviz.InferenceData(**dict(groups))
+
+
+def make_data_tree(groups: Mapping[str, xr.Dataset]) -> xr.DataTree:
+    """The same as xarray's DataTree, which arviz_stats takes."""
+    import xarray as xr
+
+    return xr.DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
 
 
 def write_groups(path: str | Path, groups: Mapping[str, xr.Dataset], attributes: Mapping[str, str]) -> None:
@@ -33,14 +40,12 @@ def write_groups(path: str | Path, groups: Mapping[str, xr.Dataset], attributes:
     ArgumentError
         If the file exists: nothing is overwritten.
     """
-    import xarray as xr
-
     target = Path(path)
     if target.exists():
         raise ArgumentError(
             "path", expected="a file that does not exist yet", got=str(path), remedy="remove it or choose another name"
         )
-    tree = xr.DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
+    tree = make_data_tree(groups)
     tree.attrs.update(attributes)
     tree.to_netcdf(target, engine="h5netcdf")
 

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from selfinterp_stats.errors import check_range
 
-__all__ = ["check_probability", "find_hdi", "find_probability_of_direction", "find_weighted_correlation", "summarise_rows"]
+__all__ = [
+    "check_probability",
+    "find_hdi",
+    "find_probability_of_direction",
+    "find_weighted_correlation",
+    "find_weighted_slope",
+    "summarise_rows",
+]
 
 Floats = NDArray[np.float64]
 
@@ -98,6 +105,20 @@ def find_weighted_correlation(x: Floats, y: Floats, weights: Floats) -> Floats:
     numpy.ndarray
         Shape (S,); NaN where x or y does not vary.
     """
+    xx, xy, yy = _weighted_products(x, y, weights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where((xx > 0) & (yy > 0), np.clip(xy / np.sqrt(xx * yy), -1.0, 1.0), np.nan)
+
+
+def find_weighted_slope(x: Floats, y: Floats, weights: Floats) -> Floats:
+    """Least squares slope of y on x, (N,) each, with each of many sets of weights (S, N): (S,), NaN where x is constant."""
+    xx, xy, _ = _weighted_products(x, y, weights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(xx > 0, xy / xx, np.nan)
+
+
+def _weighted_products(x: Floats, y: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Weighted sums of squares and products around the weighted means, (S,) each; zero where rounding is all there is."""
     total = weights.sum(axis=1)
     centred_x = x - np.einsum("sn,n->s", weights, x)[:, None] / total[:, None]
     centred_y = y - np.einsum("sn,n->s", weights, y)[:, None] / total[:, None]
@@ -105,7 +126,9 @@ def find_weighted_correlation(x: Floats, y: Floats, weights: Floats) -> Floats:
     xx = np.einsum("sn,sn->s", weighted_x, centred_x)
     xy = np.einsum("sn,sn->s", weighted_x, centred_y)
     yy = np.einsum("sn,sn,sn->s", weights, centred_y, centred_y)
-    # below rounding a variable counts as constant: its correlation is not defined
-    varies = (xx > 1e-24 * total * np.square(x).max(initial=0.0)) & (yy > 1e-24 * total * np.square(y).max(initial=0.0))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(varies, np.clip(xy / np.sqrt(xx * yy), -1.0, 1.0), np.nan)
+    # below rounding a variable counts as constant
+    xx, yy = (
+        np.where(part > 1e-24 * total * np.square(values).max(initial=0.0), part, 0.0)
+        for part, values in ((xx, x), (yy, y))
+    )
+    return xx, xy, yy

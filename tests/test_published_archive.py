@@ -71,6 +71,19 @@ def test_plug_in_weights_are_the_published_ones(result, published):
     assert (gap <= 1).mean() >= 0.98
 
 
+def test_effect_of_introspection_training(result):
+    """Closed form of the published regression; the bounds vary with the draws by a few thousandths."""
+    table = result.contrasts_table()
+    paper = table[(table["method"] == "paper") & ~table["contrast"].str.contains("(", regex=False)].set_index("preferences")
+    published = {"instilled": (0.222, 0.153, 0.291), "native": (0.276, 0.203, 0.349)}
+    for preferences, expected in published.items():
+        found = paper.loc[preferences, ["estimate_median", "hdi_low", "hdi_high"]].to_numpy(dtype=float)
+        assert np.abs(found - expected).max() <= 0.01
+    assert result.training.notes == ()
+    apart = table[table["contrast"].str.contains("-50-of-100-", regex=False)]
+    assert apart["contrast"].nunique() == 4
+
+
 def test_findings(result):
     counts = result.archive.problems.counts().groupby("kind")["count"].sum()
     assert counts["value-outside-range"] == 71

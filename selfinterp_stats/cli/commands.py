@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_command", "completion_command", "demo_command", "reanalyze_command"]
 
-_STEPS = 7
+_STEPS = 8
 _PER_KIND = 3  # warnings shown of one kind in one file; all are counted
 
 
@@ -44,8 +44,8 @@ def reanalyze_command(
     """Re-analyse the trials in the folder ARCHIVE.
 
     Fits the published choice model to every scenario, and one with partial pooling beside it, correlates used with
-    reported weights, prints one table and writes the folder OUT: correlations.csv, instillation.csv, weights.csv,
-    weights_partial.csv, population.csv, attrition.csv, posterior.nc, posterior_partial.nc, figures and manifest.json.
+    reported weights, prints one table and writes the folder OUT: correlations.csv, instillation.csv, contrasts.csv,
+    weights.csv, weights_partial.csv, population.csv, attrition.csv, posterior.nc, posterior_partial.nc, figures and manifest.json.
     """
     from selfinterp_stats.report import describe_reanalysis, encode_reanalysis, reanalyze, write_reanalysis
     from selfinterp_stats.report.folder import check_target

@@ -8,12 +8,17 @@ from numpy.typing import NDArray
 
 from selfinterp_stats.summaries import find_weighted_correlation
 
-__all__ = ["draw_correlations"]
+__all__ = ["draw_correlations", "draw_scenario_weights"]
 
 Floats = NDArray[np.float64]
 
 _FEWEST_SCENARIOS = 2
 _BLOCK_VALUES = 2**20
+
+
+def draw_scenario_weights(scenarios: int, draws: int, rng: np.random.Generator) -> Floats:
+    """Dirichlet(1, ..., 1) weights up to their sum, which cancels in what they are used for, (draws, scenarios)."""
+    return rng.standard_exponential((draws, scenarios))
 
 
 def draw_correlations(points: pd.DataFrame, draws: int, rng: np.random.Generator) -> Floats:
@@ -41,7 +46,7 @@ def draw_correlations(points: pd.DataFrame, draws: int, rng: np.random.Generator
         return np.full(draws, np.nan)
     x = points["used_z"].to_numpy(dtype=np.float64)
     y = points["other_z"].to_numpy(dtype=np.float64)
-    weights = rng.standard_exponential((draws, len(names)))  # Dirichlet up to the sum, which cancels
+    weights = draw_scenario_weights(len(names), draws, rng)
     size = max(1, _BLOCK_VALUES // len(x))
     parts = [find_weighted_correlation(x, y, weights[start : start + size][:, scenario]) for start in range(0, draws, size)]
     return np.concatenate(parts)

@@ -14,16 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from selfinterp_stats.regression.gaussian import make_problem, tabulate_sigma
+from selfinterp_stats.regression.priors import resolve_regression_priors
+
 __all__ = ["SlopePosterior", "find_slope_posterior"]
 
 Floats = NDArray[np.float64]
 
-_PRIOR_DF = 3.0
-_PRIOR_SCALE = 2.5
-_MAD_FACTOR = 1.4826  # R's mad(): consistent for the normal
-_GRID = 2_001
-_DEPTH = 40.0  # the grid reaches where the density is e**-40 of its peak
-_HERMITE = 20
 _FEWEST = 3
 _EXACT_FIT = 1e-20  # residuals below this share of the total are rounding
 
@@ -80,33 +77,7 @@ def find_slope_posterior(x: Floats, y: Floats) -> SlopePosterior:
     rss = float(np.sum(residuals**2))
     if rss <= _EXACT_FIT * float(np.sum(y**2)):
         return SlopePosterior(slope, np.zeros(1), np.ones(1))
-    sigma, weights = _sigma_grid(y, rss)
+    priors = resolve_regression_priors("brms", y, ("Intercept", "x"), "gaussian", grouped=False)
+    problem = make_problem(x[:, None], y, np.zeros(1), np.zeros(1), *priors.for_gaussian())
+    sigma, weights = tabulate_sigma(problem)
     return SlopePosterior(slope, sigma / np.sqrt(sxx), weights)
-
-
-def _sigma_grid(y: Floats, rss: float) -> tuple[Floats, Floats]:
-    """Values of sigma and their posterior probabilities, on a grid fine where the density lives."""
-    median = float(np.median(y))
-    spread = float(np.median(np.abs(y - median))) * _MAD_FACTOR
-    location, scale = round(median, 1), max(_PRIOR_SCALE, round(spread, 1))
-    centre = 0.5 * np.log(rss / len(y))
-    wide = np.linspace(centre - 30.0, centre + 30.0, 6_001)
-    density = _log_density(wide, y, rss, location, scale)
-    inside = np.flatnonzero(density > density.max() - _DEPTH)
-    first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(wide) - 1)
-    log_sigma = np.linspace(wide[first], wide[last], _GRID)
-    density = _log_density(log_sigma, y, rss, location, scale)
-    weights = np.exp(density - density.max())
-    return np.exp(log_sigma), weights / weights.sum()
-
-
-def _log_density(log_sigma: Floats, y: Floats, rss: float, location: float, scale: float) -> Floats:
-    """Log posterior density of log sigma, slope and intercept integrated out."""
-    sigma = np.exp(log_sigma)
-    nodes, node_weights = np.polynomial.hermite_e.hermegauss(_HERMITE)
-    intercept = y.mean() + sigma[:, None] / np.sqrt(len(y)) * nodes
-    standard = (intercept - location) / scale
-    prior = np.einsum("gn,n->g", (1.0 + standard**2 / _PRIOR_DF) ** (-0.5 * (_PRIOR_DF + 1)), node_weights)
-    log_prior = np.log(prior) - 0.5 * (_PRIOR_DF + 1) * np.log1p((sigma / scale) ** 2 / _PRIOR_DF)
-    # sigma**-n of the likelihood, sigma each from slope and intercept, and one more for the density of the logarithm
-    return np.asarray(log_prior + (3.0 - len(y)) * log_sigma - 0.5 * rss / sigma**2)

@@ -33,7 +33,7 @@ __all__ = ["check_target", "write_reanalysis"]
 FORMAT = "selfinterp-reanalysis"
 FORMAT_VERSION = 1
 
-_LIBRARIES = ("numpy", "scipy", "numba", "pandas", "xarray", "h5netcdf", "h5py", "arviz-stats", "matplotlib")
+_LIBRARIES = ("numpy", "scipy", "numba", "pandas", "xarray", "h5netcdf", "h5py", "arviz-stats", "formulae", "matplotlib")
 _DIGITS = "%.6g"
 _DPI = 160
 # Without a fixed salt matplotlib numbers the parts of an SVG at random.
@@ -170,6 +170,7 @@ def _write_tables(result: Reanalysis, folder: Path) -> None:
     tables = {
         "correlations.csv": result.correlations_table(),
         "instillation.csv": result.instillation_table(),
+        "contrasts.csv": result.contrasts_table(),
         "weights.csv": result.weights_table(),
         "weights_partial.csv": result.weights_partial_table(),
         "population.csv": result.population_table(),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from selfinterp_stats.archive import Archive, read_archive
 from selfinterp_stats.choice import ChoiceFit, fit_choices
-from selfinterp_stats.correlation import Correlations, correlate
+from selfinterp_stats.correlation import Correlations, TrainingEffects, correlate, estimate_training_effects
 from selfinterp_stats.errors import SelfInterpWarning
 from selfinterp_stats.weights import Weights
 
@@ -73,6 +73,8 @@ class Reanalysis:
         Used against reported weights.
     instillation : Correlations
         Used against target weights, instilled preferences only.
+    training : TrainingEffects
+        What introspection training changed.
     """
 
     archive: Archive
@@ -82,6 +84,7 @@ class Reanalysis:
     weights_partial: Weights
     correlations: Correlations
     instillation: Correlations
+    training: TrainingEffects
 
     def correlations_table(self) -> pd.DataFrame:
         """Rows of ``correlations.csv``."""
@@ -90,6 +93,10 @@ class Reanalysis:
     def instillation_table(self) -> pd.DataFrame:
         """Rows of ``instillation.csv``."""
         return self.instillation.table[_INSTILLATION_COLUMNS]
+
+    def contrasts_table(self) -> pd.DataFrame:
+        """Rows of ``contrasts.csv``."""
+        return self.training.table
 
     def weights_table(self) -> pd.DataFrame:
         """Rows of ``weights.csv``; target is empty for native preferences, which were never aimed at."""
@@ -183,7 +190,9 @@ def reanalyze(
     say("correlating used with reported and target weights")
     correlations = correlate(fit, archive.reports, draws=draws, seed=seed)
     instillation = correlate(fit, archive.targets, draws=draws, seed=seed).select(preferences="instilled")
-    return Reanalysis(archive, fit, weights, partial, weights_partial, correlations, instillation)
+    say("contrasting reports before and after introspection training")
+    training = estimate_training_effects(correlations, draws=draws, seed=seed)
+    return Reanalysis(archive, fit, weights, partial, weights_partial, correlations, instillation, training)
 
 
 def _take_archive(source: str | Path | Archive, strict: bool, say: Progress) -> Archive:

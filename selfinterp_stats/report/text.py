@@ -42,13 +42,37 @@ def describe_reanalysis(result: Reanalysis) -> str:
             f"Used against target weights, {row['base_model']}: r = {_number(row['pearson_r'])} "
             f"{_interval(row['cluster_r_low'], row['cluster_r_high'])}, {row['n_weights']} weights"
         )
+    lines += _describe_training(result)
     lines.append(_describe_checks(result))
     return "\n".join(lines)
 
 
+def _describe_training(result: Reanalysis) -> list[str]:
+    """Contrasts of all introspection-trained models together; those of single models are in the table only."""
+    table = result.contrasts_table()
+    table = table[~table["contrast"].str.contains("(", regex=False)]
+    if table.empty:
+        return []
+    shown = pd.DataFrame(
+        {
+            "preferences": table["preferences"],
+            "method": table["method"],
+            f"slope after less before, {result.training.prob:.0%} HDI": [
+                f"{_number(m)} {_interval(lo, hi)}"
+                for m, lo, hi in table[["estimate_median", "hdi_low", "hdi_high"]].itertuples(index=False)
+            ],
+        }
+    )
+    return ["Effect of introspection training", align_columns(shown), *result.training.notes]
+
+
 def encode_reanalysis(result: Reanalysis) -> str:
-    """Correlations and instillation as JSON; what is not identified is null."""
-    tables = {"correlations": result.correlations_table(), "instillation": result.instillation_table()}
+    """Correlations, instillation and contrasts as JSON; what is not identified is null."""
+    tables = {
+        "correlations": result.correlations_table(),
+        "instillation": result.instillation_table(),
+        "contrasts": result.contrasts_table(),
+    }
     return json.dumps({name: _records(table) for name, table in tables.items()}, indent=2, ensure_ascii=False)
 
 

@@ -42,7 +42,7 @@ def _digests(folder):
 
 def test_files(written):
     assert set(_digests(written)) == {
-        "attrition.csv", "correlations.csv", "instillation.csv", "weights.csv", "posterior.nc",
+        "attrition.csv", "correlations.csv", "instillation.csv", "contrasts.csv", "weights.csv", "posterior.nc",
         "weights_partial.csv", "population.csv", "posterior_partial.nc",
         "figures/correlations.png", "figures/correlations.svg",
         *(f"figures/used_vs_reported_agent-1_{p}.{e}" for p in ("instilled", "native") for e in ("png", "svg")),
@@ -66,6 +66,23 @@ def test_correlations_csv(written, result):
         "cluster_r_high",
     ]
     assert np.allclose(table["pearson_r"], result.correlations.table["pearson_r"], rtol=1e-5)
+
+
+def test_contrasts_csv(written, result):
+    table = pd.read_csv(written / "contrasts.csv")
+    assert list(table.columns) == [
+        "preferences",
+        "method",
+        "contrast",
+        "estimate_median",
+        "hdi_low",
+        "hdi_high",
+        "p_direction",
+    ]
+    assert set(table["method"]) == {"paper", "clustered", "clustered_r"}
+    assert set(table["preferences"]) == {"instilled", "native"}
+    assert (table["hdi_low"] < table["estimate_median"]).all()
+    assert len(result.training.notes) == 2  # one base model
 
 
 def test_instillation_csv(written):
