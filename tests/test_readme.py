@@ -10,17 +10,19 @@ MILD = {"base": 9.0, "preference-trained": 6.0, "introspection-trained": 3.0}  #
 pytestmark = pytest.mark.checkout
 
 
-def test_script_runs(checkout, capsys, tmp_path, monkeypatch):
-    (script,) = re.findall(r"```python\n(.*?)```", (checkout / "README.md").read_text(), flags=re.DOTALL)
-    assert len(script.splitlines()) <= 12
+def test_scripts_run(checkout, capsys, tmp_path, monkeypatch):
+    scripts = re.findall(r"```python\n(.*?)```", (checkout / "README.md").read_text(), flags=re.DOTALL)
+    assert len(scripts) == 2
+    assert all(len(script.splitlines()) <= 12 for script in scripts)
     experiment = simulate(n_scenarios=8, seed=3)
     write_archive(tmp_path / "demo" / "archive", experiment, base_model="simulated-large", noise=MILD, n_replies=2)
     monkeypatch.chdir(tmp_path)
-    exec(compile(script, "README.md", "exec"), {})
+    exec(compile("\n".join(scripts), "README.md", "exec"), {})
     assert (tmp_path / "used_vs_reported.png").is_file()
     printed = capsys.readouterr().out
     assert "p_largest" in printed
     assert "Bayesian bootstrap over scenarios" in printed
+    assert "introspection-trained - base" in printed
 
 
 def test_links_lead_somewhere(checkout):

@@ -45,7 +45,8 @@ def reanalyze_command(
 
     Fits the published choice model to every scenario, and one with partial pooling beside it, correlates used with
     reported weights, prints one table and writes the folder OUT: correlations.csv, instillation.csv, contrasts.csv,
-    weights.csv, weights_partial.csv, population.csv, attrition.csv, posterior.nc, posterior_partial.nc, figures and manifest.json.
+    weights.csv, weights_partial.csv, population.csv, attrition.csv, posterior.nc, posterior_partial.nc, figures and
+    manifest.json.
     """
     from selfinterp_stats.report import describe_reanalysis, encode_reanalysis, reanalyze, write_reanalysis
     from selfinterp_stats.report.folder import check_target
