@@ -7,13 +7,18 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from selfinterp_stats.errors import ArgumentError
 from selfinterp_stats.regression.fit import RegressionFit
 from selfinterp_stats.summaries import find_hdi
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Hypothesis", "evaluate_hypothesis"]
 
@@ -36,8 +41,8 @@ class Hypothesis:
     Attributes
     ----------
     statement : str
-    draws : numpy.ndarray
-        Left side less right side, (S,).
+    values : numpy.ndarray
+        Draws of the left side less the right side, (S,).
     estimate : float
         Median of the draws.
     hdi_low, hdi_high : float
@@ -53,7 +58,7 @@ class Hypothesis:
     """
 
     statement: str
-    draws: Floats
+    values: Floats
     estimate: float
     hdi_low: float
     hdi_high: float
@@ -61,6 +66,27 @@ class Hypothesis:
     posterior_probability: float
     evidence_ratio: float
     note: str
+
+    @property
+    def draws(self) -> xr.DataArray:
+        """Draws of the difference with labels: dimensions chain (one), draw and statement."""
+        from selfinterp_stats.weights import label_draws
+
+        return label_draws(self.values[None], pd.DataFrame({"statement": [self.statement]}), "statement", "difference")
+
+    def summary(self) -> pd.DataFrame:
+        """One row: ``statement, median, hdi_low, hdi_high, posterior_probability, evidence_ratio``."""
+        row = {
+            "statement": self.statement,
+            "median": self.estimate,
+            "hdi_low": self.hdi_low,
+            "hdi_high": self.hdi_high,
+            "posterior_probability": self.posterior_probability,
+            "evidence_ratio": self.evidence_ratio,
+        }
+        table = pd.DataFrame([row])
+        table.attrs["prob"] = self.prob
+        return table
 
     def __str__(self) -> str:
         lines = [
@@ -105,7 +131,7 @@ def evaluate_hypothesis(fit: RegressionFit, statement: str) -> Hypothesis:
         ratio = probability / (1.0 - probability) if probability < 1.0 else np.inf
     return Hypothesis(
         statement=statement,
-        draws=difference,
+        values=np.array(difference),
         estimate=float(np.median(difference)),
         hdi_low=float(low),
         hdi_high=float(high),

@@ -92,7 +92,9 @@ def test_hypotheses(table, fit):
     found = evaluate_hypothesis(proper, "2 * x - exp(-1) < sigma / 2")
     assert found.evidence_ratio == pytest.approx(found.posterior_probability / (1 - found.posterior_probability))
     expected = 2 * proper.take("x") - np.exp(-1) - proper.take("sigma") / 2
-    assert np.allclose(found.draws, expected)
+    assert np.allclose(found.values, expected)
+    assert found.draws.dims == ("chain", "draw", "statement")
+    assert found.summary()["posterior_probability"].iloc[0] == found.posterior_probability
 
 
 @pytest.mark.parametrize(
