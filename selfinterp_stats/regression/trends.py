@@ -49,7 +49,7 @@ class _Rows:
         table.attrs["prob"] = self.prob
         return table
 
-    def _print(self, title: str) -> str:
+    def _write(self, title: str) -> str:
         return f"{title}\n{self.summary().round(3).to_string(index=False)}\n{self.prob:.0%} HDI"
 
 
@@ -68,7 +68,7 @@ class Contrasts(_Rows):
     """
 
     def __str__(self) -> str:
-        return self._print("Contrasts")
+        return self._write("Contrasts")
 
     __repr__ = __str__
 
@@ -126,7 +126,7 @@ class Trends(_Rows):
         return Contrasts(index, values, self.prob)
 
     def __str__(self) -> str:
-        return self._print(f"Slopes of {self.variable}{self.note}")
+        return self._write(f"Slopes of {self.variable}{self.note}")
 
     __repr__ = __str__
 
