@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from selfinterp_stats.errors import ArgumentError, check_choice
-from selfinterp_stats.summaries import check_probability, find_hdi, find_probability_of_direction
+from selfinterp_stats.errors import ArgumentError, check_choice, check_range
+from selfinterp_stats.summaries import find_hdi, find_probability_of_direction
 
 __all__ = ["describe_posterior"]
 
@@ -84,9 +84,10 @@ def describe_posterior(
     tests = (test,) if isinstance(test, str) else tuple(test or ())
     for name in tests:
         check_choice("test", name, _TESTS)
-    probs = (ci,) if isinstance(ci, (int, float)) else tuple(ci)
-    for prob in (*probs, rope_ci):
-        check_probability(prob)
+    probs = tuple(ci) if isinstance(ci, Sequence) else (ci,)
+    for prob in probs:
+        check_range("ci", prob, low=0.01, high=0.999, remedy="pass ci=0.95, for example")
+    check_range("rope_ci", rope_ci, low=0.01, high=1.0, remedy="pass rope_ci=0.95, or 1 for all draws")
     rope = _check_rope(rope_range) if rope_range is not None else getattr(draws, "default_rope", _DEFAULT_ROPE)
     rows = []
     for name, values in _iterate(draws):
@@ -99,15 +100,16 @@ def describe_posterior(
 
 
 def _check_rope(rope_range: object) -> tuple[float, float]:
-    good = isinstance(rope_range, (tuple, list)) and len(rope_range) == 2
-    if not (good and float(rope_range[0]) < float(rope_range[1])):  # type: ignore[index]
+    pair = tuple(rope_range) if isinstance(rope_range, (tuple, list)) else ()
+    numbers = [float(end) for end in pair if isinstance(end, (int, float))]
+    if not (len(pair) == len(numbers) == 2 and numbers[0] < numbers[1]):
         raise ArgumentError(
             "rope_range",
             expected="two numbers, the lower first",
             got=repr(rope_range),
             remedy="pass rope_range=(-0.1, 0.1), for example",
         )
-    return float(rope_range[0]), float(rope_range[1])  # type: ignore[index]
+    return numbers[0], numbers[1]
 
 
 def _find_centres(values: Floats, centrality: str) -> dict[str, float]:
@@ -124,8 +126,8 @@ def _find_centres(values: Floats, centrality: str) -> dict[str, float]:
 def _find_mode(values: Floats) -> float:
     from scipy.stats import gaussian_kde
 
-    if np.ptp(values) == 0:
-        return float(values[0])
+    if np.ptp(values) <= 1e-12 * np.abs(values).max():  # no density to estimate
+        return float(np.median(values))
     grid = np.linspace(values.min(), values.max(), _MODE_GRID)
     return float(grid[np.argmax(gaussian_kde(values)(grid))])
 
@@ -139,7 +141,7 @@ def _find_interval(values: Floats, prob: float, method: str) -> dict[str, float]
 
 
 def _measure_rope(values: Floats, rope: tuple[float, float], rope_ci: float) -> dict[str, float]:
-    low, high = find_hdi(values, rope_ci)
+    low, high = find_hdi(values, rope_ci) if rope_ci <= 0.999 else (values.min(), values.max())
     inside = values[(values >= low) & (values <= high)]
     share = float(((inside >= rope[0]) & (inside <= rope[1])).mean())
     return {"rope_low": rope[0], "rope_high": rope[1], "rope_percentage": share}
@@ -149,6 +151,10 @@ def _iterate(draws: Any) -> Iterator[tuple[str, Floats]]:
     """Names and draws (S,) of every parameter."""
     import xarray as xr
 
+    if isinstance(draws, (pd.DataFrame, Mapping)) and not isinstance(draws, (xr.Dataset, xr.DataTree)):
+        for name in draws:
+            yield str(name), _as_row(str(name), draws[name])
+        return
     if hasattr(draws, "draws"):
         draws = draws.draws
     elif hasattr(draws, "posterior"):  # InferenceData, and a DataTree with such a group
@@ -160,9 +166,6 @@ def _iterate(draws: Any) -> Iterator[tuple[str, Floats]]:
     elif isinstance(draws, xr.Dataset):
         for name, array in draws.data_vars.items():
             yield from _iterate_array(str(name), array)
-    elif isinstance(draws, (pd.DataFrame, Mapping)):
-        for name in draws:
-            yield str(name), _as_row(str(name), draws[name])
     elif isinstance(draws, np.ndarray) and draws.ndim == 1:
         yield "draws", _as_row("draws", draws)
     else:
@@ -197,7 +200,10 @@ def _iterate_array(name: str, array: Any) -> Iterator[tuple[str, Floats]]:
 
 
 def _as_row(name: str, values: Any) -> Floats:
-    row = np.asarray(values, dtype=np.float64).ravel()
+    try:
+        row = np.asarray(values, dtype=np.float64).ravel()
+    except (TypeError, ValueError) as error:
+        raise ArgumentError("draws", expected=f"numbers in {name}", got=str(error), remedy="leave it out") from error
     if not len(row) or not np.isfinite(row).all():
         raise ArgumentError(
             "draws",

@@ -57,7 +57,9 @@ def test_every_kind_of_draws():
         assert found["parameter"].tolist() == ["b[u]", "b[v]"]
         assert found["median"].iloc[0] == first
     assert describe_posterior(SKEWED)["parameter"].tolist() == ["draws"]
-    assert describe_posterior(pd.DataFrame({"p": SKEWED}))["parameter"].tolist() == ["p"]
+    assert describe_posterior(pd.DataFrame({"draws": SKEWED}))["parameter"].tolist() == ["draws"]
+    everything = describe_posterior({"a": SKEWED}, rope_ci=1, rope_range=(0.0, 1.0)).iloc[0]
+    assert everything["rope_percentage"] == (SKEWED <= 1.0).mean()
 
 
 def test_weights():
@@ -78,7 +80,10 @@ def test_weights():
         (xr.DataArray(np.zeros(3), dims="row"), {}, "expected a dimension among chain, draw, sample"),
         ({"a": SKEWED}, {"rope_range": (1, 0)}, r"rope_range: expected two numbers, the lower first, got \(1, 0\)"),
         ({"a": SKEWED}, {"test": "bf"}, "test: expected one of 'p_direction', 'rope', got 'bf'"),
-        ({"a": SKEWED}, {"ci": 1.2}, "prob: expected a number"),
+        ({"a": SKEWED}, {"ci": 1.2}, "ci: expected a number from 0.01 to 0.999, got 1.2"),
+        ({"a": SKEWED}, {"ci": None}, "ci: expected a number"),
+        ({"a": SKEWED}, {"rope_range": ("a", 1)}, "rope_range: expected two numbers"),
+        ({"a": ["x"]}, {}, "draws: expected numbers in a"),
     ],
 )
 def test_what_cannot_be_described(draws, settings, text):

@@ -31,6 +31,19 @@ Floats = NDArray[np.float64]
 
 _BEFORE, _AFTER = "preference-trained", "introspection-trained"
 _FEWEST_SCENARIOS = 2
+_KNOWN = (
+    "base_model",
+    "preferences",
+    "reporter",
+    "model",
+    "scenario",
+    "slot",
+    "attribute",
+    "used",
+    "other",
+    "used_z",
+    "other_z",
+)
 _INDEX = ["preferences", "method", "contrast"]
 
 
@@ -114,14 +127,8 @@ def estimate_training_effects(
     check_probability(prob)
     check_draws(draws)
     check_seed(seed)
-    points = correlations.points
-    if "reporter" not in points:
-        raise ArgumentError(
-            "correlations",
-            expected="correlations with a column reporter",
-            got=f"keys {', '.join(points.columns)}",
-            remedy="pass correlate(fit, reports), which has it",
-        )
+    points = _check_points(correlations)
+    points = points.astype({key: "str" for key in ("base_model", "preferences") if key in points})
     points = points.assign(**{key: "" for key in ("base_model", "preferences") if key not in points})
     kept = points[points["reporter"].isin([_BEFORE, _AFTER])]
     rows: list[dict[str, object]] = []
@@ -135,19 +142,44 @@ def estimate_training_effects(
             found = {"paper": _estimate_as_published(part, draws, number), **_resample(part, draws, rng)}
             rows += [{"preferences": preferences, "method": method, "contrast": contrast} for method in found]
             values += found.values()
-        models = group["base_model"].unique()
+        models = _find_comparable(group)
         if len(models) == 1:
             notes.append(f"{preferences}: one base model ({models[0]}), so the factor base_model is left out")
     return _summarise(rows, np.array(values) if values else np.empty((0, draws)), prob, tuple(notes))
 
 
+def _check_points(correlations: Correlations) -> pd.DataFrame:
+    if not isinstance(correlations, Correlations):
+        raise ArgumentError(
+            "correlations",
+            expected="Correlations",
+            got=type(correlations).__name__,
+            remedy="pass correlate(fit, reports)",
+        )
+    points = correlations.points
+    others = [name for name in points.columns if name not in _KNOWN]
+    if "reporter" not in points or others:
+        raise ArgumentError(
+            "correlations",
+            expected="correlations by base model, preferences and reporter",
+            got=f"those by {', '.join(others)}" if others else "those of all reporters together",
+            remedy="pass correlate(fit, reports), of one condition at a time",
+        )
+    return points
+
+
+def _find_comparable(group: pd.DataFrame) -> list[str]:
+    """Base models with reports both before and after."""
+    return [str(name) for name, part in group.groupby("base_model") if part["reporter"].nunique() == 2]
+
+
 def _find_comparisons(group: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Contrasts and the points that they are about; none where one side has no points."""
-    after, before = group["reporter"] == _AFTER, group["reporter"] == _BEFORE
-    both = [name for name, part in group.groupby("base_model") if part["reporter"].nunique() == 2]
+    both = _find_comparable(group)
     if not both:
         return []
     group = group[group["base_model"].isin(both)]
+    after, before = group["reporter"] == _AFTER, group["reporter"] == _BEFORE
     comparisons = [(f"{_AFTER} - {_BEFORE}", group)]
     for base_model in both:
         own = group["base_model"] == base_model

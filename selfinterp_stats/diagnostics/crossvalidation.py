@@ -75,11 +75,18 @@ def cross_validate_regression(
             got=f"inference={fit.inference!r}",
             remedy="use compute_loo, which needs no further fits",
         )
-    if len(labels) != len(fit.design.y) or labels.nunique() < 2:
+    if fit.design.response not in fit.design.data:
+        raise ArgumentError(
+            "fit",
+            expected="a response that is a column of the table",
+            got=fit.design.response,
+            remedy="transform it in the table first: a function may have another result on fewer rows",
+        )
+    if len(labels) != len(fit.design.y) or labels.nunique() < 2 or labels.isna().any():
         raise ArgumentError(
             "groups",
             expected=f"one label for each of {len(fit.design.y)} rows, of two groups or more",
-            got=f"{len(labels)} labels of {labels.nunique()} groups",
+            got=f"{len(labels)} labels of {labels.nunique()} groups, {int(labels.isna().sum())} of them missing",
             remedy="pass the column of the table that was fitted",
         )
     rows = []

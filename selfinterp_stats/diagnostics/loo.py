@@ -51,7 +51,7 @@ def compare_models(fits: Mapping[str, RegressionFit]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The best first: ``rank, elpd, p, elpd_diff, weight, se, dse, warning, indistinguishable``; the last says whether the
-        difference to the best is less than 4, too little to tell them apart by.
+        difference to the best is less than 4, too little to tell the two apart by.
 
     Raises
     ------
@@ -79,4 +79,4 @@ def compare_models(fits: Mapping[str, RegressionFit]) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of pandas, within ArviZ
         table = compare({name: compute_loo(fit) for name, fit in fits.items()})
-    return pd.DataFrame(table).assign(indistinguishable=lambda t: t["elpd_diff"].abs() < 4.0)
+    return pd.DataFrame(table).assign(indistinguishable=lambda t: (t["rank"] > 0) & (t["elpd_diff"].abs() < 4.0))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from selfinterp_stats.errors import check_choice
+from selfinterp_stats.errors import check_choice, check_sequence
 from selfinterp_stats.regression import RegressionFit
 from selfinterp_stats.seeding import check_seed
 from selfinterp_stats.summaries import summarise_rows
@@ -104,6 +104,7 @@ def check_posterior_predictive(
     Source: Gelman, Meng and Stern (1996), "Posterior predictive assessment of model fitness via realized discrepancies",
     Statistica Sinica 6. Its p-values are not uniform under the model: they crowd around one half.
     """
+    check_sequence("statistics", statistics, "names")
     for name in statistics:
         check_choice("statistics", name, _STATISTICS)
     check_seed(seed)

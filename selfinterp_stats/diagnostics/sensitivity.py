@@ -35,4 +35,5 @@ def check_prior_sensitivity(fit: RegressionFit) -> pd.DataFrame:
     from arviz_stats import psense_summary
 
     found = psense_summary(make_data_tree(fit.groups()), round_to=_DIGITS)
-    return pd.DataFrame(found).rename_axis("parameter").reset_index()
+    table = pd.DataFrame(found).rename_axis("parameter").reset_index()
+    return table.assign(parameter=list(fit.names))  # as they are called here

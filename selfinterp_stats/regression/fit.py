@@ -22,6 +22,7 @@ __all__ = ["RegressionFit"]
 
 Floats = NDArray[np.float64]
 
+_SLASH = "\N{DIVISION SLASH}"
 _LINKS = {"gaussian": "mu = identity; sigma = identity", "student": "mu = identity; sigma, nu = identity"}
 
 
@@ -152,20 +153,25 @@ class RegressionFit:
         return make_inference_data(self.groups())
 
     def groups(self) -> dict[str, xr.Dataset]:
-        """What ArviZ's functions take: posterior, log prior, pointwise log-likelihood and response."""
+        """What ArviZ's functions take: posterior, log prior, pointwise log-likelihood and response.
+
+        A slash in a name is a division slash there, since it would make a group.
+        """
         import xarray as xr
 
-        shape = (len(self.design.y), *self.values.shape[1:])
+        shape, response = (len(self.design.y), *self.values.shape[1:]), self.design.response.replace("/", _SLASH)
         coords = {"chain": np.arange(shape[1]), "draw": np.arange(shape[2])}
         likelihood = xr.DataArray(
             np.moveaxis(self.log_likelihood().reshape(shape), 0, -1), dims=("chain", "draw", "row"), coords=coords
         )
-        posterior = {name: (("chain", "draw"), values) for name, values in zip(self.names, self.values, strict=True)}
+        # a slash in a name, as in a model's, would be a path there
+        names = [name.replace("/", _SLASH) for name in self.names]
+        posterior = {name: (("chain", "draw"), values) for name, values in zip(names, self.values, strict=True)}
         return {
             "posterior": xr.Dataset(posterior, coords=coords),
             "log_prior": xr.Dataset(self._log_priors(), coords=coords),
-            "log_likelihood": xr.Dataset({self.design.response: likelihood}),
-            "observed_data": xr.Dataset({self.design.response: ("row", self.design.y)}),
+            "log_likelihood": xr.Dataset({response: likelihood}),
+            "observed_data": xr.Dataset({response: ("row", self.design.y)}),
         }
 
     def _log_priors(self) -> dict[str, tuple[tuple[str, str], Floats]]:
@@ -183,7 +189,7 @@ class RegressionFit:
             nu = self.take("nu")
             found["nu"] = (self.priors.nu.shape - 1.0) * np.log(nu) - self.priors.nu.rate * nu
         shape = self.values.shape[1:]
-        return {name: (("chain", "draw"), values.reshape(shape)) for name, values in found.items()}
+        return {name.replace("/", _SLASH): (("chain", "draw"), values.reshape(shape)) for name, values in found.items()}
 
     def __str__(self) -> str:
         how = {

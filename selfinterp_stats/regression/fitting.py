@@ -122,7 +122,7 @@ def _fit_exactly(design: Design, priors: RegressionPriors, prob: float, draws: i
     prior_mean = np.array([prior.mean if isinstance(prior, Normal) else 0.0 for prior in normals])
     precision = np.array([prior.sd**-2 if isinstance(prior, Normal) else 0.0 for prior in normals])
     problem = make_problem(X, design.y, prior_mean, precision, *priors.for_gaussian())
-    if problem.rss == 0 or len(design.y) <= X.shape[1] + 1:
+    if problem.rss == 0 or len(design.y) <= len(design.names):
         raise ArgumentError(
             "formula",
             expected="more rows than coefficients, and a response that they do not give exactly",

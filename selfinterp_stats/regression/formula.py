@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 _RANK = 1e-9  # singular values below this share of the largest count as zero, columns scaled to length one
 _INTERCEPT = "Intercept"
+_TAKEN = ("Intercept", "b", "sd", "sigma", "nu", "chain", "draw")  # names of parameters, and of what draws are labelled by
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,13 @@ def make_design(formula: str, data: pd.DataFrame, binary: bool = False) -> Desig
     columns, grouping = _read_names(formula, data)
     frame = _prepare(data, columns)
     response = formula.split("~", 1)[0].strip()
-    if binary and response in frame and frame[response].isin([False, True]).all():
+    if response in frame and frame[response].isin([False, True]).all():
         frame[response] = frame[response].astype("float64")  # a logical response counts successes
     _check_values(frame)
     _check_groups(frame, grouping)
     _check_levels(frame, grouping)
     matrices = _build(formula, frame)
+    _check_offsets(matrices)
     common, y = _take_common(matrices), np.asarray(matrices.response.design_matrix)
     if y.ndim > 1 and y.shape[1] != 1:
         raise ArgumentError(
@@ -103,6 +105,8 @@ def make_design(formula: str, data: pd.DataFrame, binary: bool = False) -> Desig
             remedy="put a numeric column on the left of ~",
         )
     y = np.asarray(y, dtype=np.float64).reshape(-1)
+    _check_finite(matrices.response.name, y[:, None], [matrices.response.name])
+    _check_finite("the terms", common.to_numpy(), list(common.columns))
     _check_response(matrices.response.name, y, binary)
     names = tuple(common.columns)
     _check_columns(common.to_numpy(), names)
@@ -134,6 +138,7 @@ def _read_names(formula: str, data: pd.DataFrame) -> tuple[list[str], list[tuple
             got=repr(formula),
             remedy="write 'used_z ~ reported_z', for example",
         )
+    _check_names(model.response.term.name, used, data)
     unknown = sorted(used - set(map(str, data.columns)))
     if unknown:
         raise ArgumentError(
@@ -143,6 +148,25 @@ def _read_names(formula: str, data: pd.DataFrame) -> tuple[list[str], list[tuple
             remedy="correct the formula or add the columns",
         )
     return [str(column) for column in data.columns if column in used], sorted(grouping)
+
+
+def _check_names(response: str, used: set[str], data: pd.DataFrame) -> None:
+    taken = sorted((used - {response}) & set(_TAKEN))
+    if taken:
+        raise ArgumentError(
+            "formula",
+            expected=f"names other than {', '.join(_TAKEN)}, which parameters and draws have",
+            got=", ".join(taken),
+            remedy="rename the column",
+        )
+    doubled = sorted({str(name) for name in data.columns[data.columns.duplicated()]} & used)
+    if doubled:
+        raise ArgumentError(
+            "data",
+            expected="each column once",
+            got=f"{', '.join(doubled)} twice or more",
+            remedy="rename or drop one of them",
+        )
 
 
 def _prepare(data: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -228,14 +252,38 @@ def _build(formula: str, frame: pd.DataFrame) -> Any:
     from formulae import design_matrices
 
     try:
-        return design_matrices(formula, frame, na_action="error")
+        with np.errstate(divide="ignore", invalid="ignore"):  # what is not finite is named below
+            return design_matrices(formula, frame, na_action="error")
     except Exception as error:
         raise ArgumentError(
             "formula",
             expected="terms that can be computed from the data",
             got=f"{formula!r} ({type(error).__name__}: {error})",
-            remedy="check the functions and the types of the columns",
+            remedy="check the functions (np.log, not log) and the types of the columns",
         ) from error
+
+
+def _check_offsets(matrices: Any) -> None:
+    terms = {} if matrices.common is None else matrices.common.terms
+    offsets = [name for name, term in terms.items() if term.kind == "offset"]
+    if offsets:
+        raise ArgumentError(
+            "formula",
+            expected="terms with coefficients",
+            got=", ".join(offsets),
+            remedy="subtract it from the response in the table",
+        )
+
+
+def _check_finite(what: str, values: Floats, names: Sequence[str]) -> None:
+    wrong = [name for name, column in zip(names, values.T, strict=True) if not np.isfinite(column).all()]
+    if wrong:
+        raise ArgumentError(
+            "formula",
+            expected=f"finite values of {what} in every row",
+            got=f"others in {', '.join(wrong)}",
+            remedy="look where the function is not defined, as a logarithm of zero",
+        )
 
 
 def _take_common(matrices: Any) -> pd.DataFrame:

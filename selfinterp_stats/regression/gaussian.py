@@ -25,7 +25,9 @@ _WIDE = 30.0  # the first look at log sigma reaches so far either way
 _DEPTH = 40.0  # the grid reaches where the density is e**-40 of its peak
 _COARSE, _FINE = 1_501, 2_001
 _HERMITE = 32
+_TINY = np.finfo(np.float64).tiny
 _NARROW = 2.0  # standard errors; an intercept's prior of a smaller scale is no smooth factor of the likelihood
+_FALLS = 2.0  # of the prior's log density, from where it is largest there to the likelihood's centre
 _PLACES, _TAILS = 241, 6.0  # of a grid; sinh(6) is 200 scales of the prior
 _REACH = 8.0  # of the intercept around its likelihood's centre, in standard errors
 _EXACT_FIT = 1e-20  # residuals below this share of the total are rounding
@@ -38,8 +40,9 @@ class LinearProblem:
     Attributes
     ----------
     n_rows : int
-    gram : numpy.ndarray
-        Cross products of the columns, centred if there is an intercept, (P, P).
+    root : numpy.ndarray
+        A matrix that with its own transpose gives the inverse of the columns' cross products, (P, P); columns are centred
+        if there is an intercept.
     least_squares : numpy.ndarray
         Coefficients of least squares, (P,).
     rss : float
@@ -55,7 +58,7 @@ class LinearProblem:
     """
 
     n_rows: int
-    gram: Floats
+    root: Floats
     least_squares: Floats
     rss: float
     mean: float
@@ -76,13 +79,15 @@ def make_problem(
     """Statistics of columns X (N, P) without the intercept's, and a response y (N,)."""
     centre, mean = (X.mean(axis=0), float(y.mean())) if intercept is not None else (np.zeros(X.shape[1]), 0.0)
     columns, response = X - centre, y - mean
-    least_squares = np.asarray(np.linalg.lstsq(columns, response, rcond=None)[0], dtype=np.float64)
+    # by orthogonal columns of length one: cross products would lose half of the digits
+    length = np.sqrt(np.square(columns).sum(axis=0))
+    orthogonal, triangle = np.linalg.qr(columns / length)
+    root = np.linalg.inv(triangle) / length[:, None]
+    least_squares = root @ (orthogonal.T @ response)
     rss = float(np.sum(np.square(response - columns @ least_squares)))
-    if rss <= _EXACT_FIT * float(np.sum(np.square(y))):
+    if rss <= _EXACT_FIT * float(np.sum(np.square(response))):
         rss = 0.0
-    return LinearProblem(
-        len(y), columns.T @ columns, least_squares, rss, mean, prior_mean, prior_precision, intercept, sigma
-    )
+    return LinearProblem(len(y), root, least_squares, rss, mean, prior_mean, prior_precision, intercept, sigma)
 
 
 def tabulate_sigma(problem: LinearProblem) -> tuple[Floats, Floats]:
@@ -101,8 +106,12 @@ def tabulate_sigma(problem: LinearProblem) -> tuple[Floats, Floats]:
 def _is_smooth(problem: LinearProblem, sigma: Floats) -> NDArray[np.bool_]:
     """Whether the intercept's prior hardly varies where its likelihood is."""
     error = sigma / np.sqrt(problem.n_rows)
-    scale = problem.intercept.scale if isinstance(problem.intercept, StudentT) else np.inf
-    return np.asarray(scale > _NARROW * error)
+    prior = problem.intercept
+    if not isinstance(prior, StudentT):
+        return np.ones(len(sigma), dtype=bool)
+    low, high = problem.mean - _REACH * error, problem.mean + _REACH * error
+    falls = prior.log_density(np.clip(prior.location, low, high)) - prior.log_density(np.asarray(problem.mean))
+    return np.asarray((prior.scale > _NARROW * error) & (falls < _FALLS))
 
 
 def _log_density(problem: LinearProblem, log_sigma: Floats, smooth: NDArray[np.bool_]) -> Floats:
@@ -128,9 +137,9 @@ def _integrate_intercept(prior: Normal | StudentT, mean: float, error: Floats, s
     found = np.empty_like(error)
     nodes, weights = np.polynomial.hermite_e.hermegauss(_HERMITE)
     places = mean + error[smooth, None] * nodes
-    found[smooth] = np.log(np.exp(prior.log_density(places)) @ (weights / weights.sum()))
+    found[smooth] = np.log(np.maximum(np.exp(prior.log_density(places)) @ (weights / weights.sum()), _TINY))
     _, mass = _lay_grid(prior, mean, error[~smooth])
-    found[~smooth] = np.log(mass.sum(axis=1)) - np.log(error[~smooth] * np.sqrt(2.0 * np.pi))
+    found[~smooth] = np.log(np.maximum(mass.sum(axis=1), _TINY)) - np.log(error[~smooth] * np.sqrt(2.0 * np.pi))
     return found
 
 
@@ -163,10 +172,8 @@ def _rotate(problem: LinearProblem) -> tuple[Floats, Floats, Floats]:
     Returns the matrix that leads back (P, P), prior precisions there (P,), and the prior's pull (P,); the likelihood's
     precisions are all 1 / sigma^2.
     """
-    values, vectors = np.linalg.eigh(problem.gram)
-    root = vectors / np.sqrt(values)  # its product with itself is the inverse
-    ratios, turned = np.linalg.eigh(root.T @ (problem.prior_precision[:, None] * root))
-    back = root @ turned
+    ratios, turned = np.linalg.eigh(problem.root.T @ (problem.prior_precision[:, None] * problem.root))
+    back = problem.root @ turned
     pull = back.T @ (problem.prior_precision * (problem.prior_mean - problem.least_squares))
     return back, np.maximum(ratios, 0.0), pull
 

@@ -52,7 +52,8 @@ class Hypothesis:
     posterior_probability : float
         Share of draws for which the statement is true.
     evidence_ratio : float
-        Posterior probability over that of the opposite; NaN if a prior is improper, since there are no prior odds then.
+        Posterior odds: that probability over the opposite's, as brms has it for inequalities. They say something about the
+        evidence where prior odds are known: NaN if a prior is improper.
     note : str
         Why there is no evidence ratio, or empty.
     """
@@ -120,9 +121,16 @@ def evaluate_hypothesis(fit: RegressionFit, statement: str) -> Hypothesis:
         If the statement cannot be read, or names a parameter that is not there.
     """
     left, sign, right = _split(statement)
-    difference = np.broadcast_to(
-        np.asarray(_evaluate(left, fit) - _evaluate(right, fit), dtype=np.float64), (fit.values[0].size,)
-    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = _evaluate(left, fit) - _evaluate(right, fit)
+    difference = np.broadcast_to(found, (fit.values[0].size,))
+    if not np.isfinite(difference).all():
+        raise ArgumentError(
+            "statement",
+            expected="expressions that have a value at every draw",
+            got=f"{statement!r}, without one at {int((~np.isfinite(difference)).sum())} draws",
+            remedy="avoid divisions by zero and logarithms of what may be negative",
+        )
     probability = float((difference > 0).mean() if sign == ">" else (difference < 0).mean())
     low, high = find_hdi(difference, fit.prob)
     note = "" if fit.priors.proper else "no evidence ratio: with improper (flat) priors there are no prior odds"
@@ -143,6 +151,10 @@ def evaluate_hypothesis(fit: RegressionFit, statement: str) -> Hypothesis:
 
 
 def _split(statement: str) -> tuple[str, str, str]:
+    if not isinstance(statement, str):
+        raise ArgumentError(
+            "statement", expected="text", got=type(statement).__name__, remedy="write 'a - b > 0', for example"
+        )
     outside = re.sub(r"`[^`]*`", lambda match: "_" * len(match[0]), statement)
     signs = [match.start() for match in re.finditer(r"[<>]", outside)]
     if len(signs) != 1 or "=" in outside:

@@ -113,6 +113,11 @@ def resolve_regression_priors(
             got=repr(priors),
             remedy="pass priors={'b': Normal(0, 1)}, for example",
         )
+    empty = [str(name) for name, prior in priors.items() if prior is None]
+    if empty:
+        raise ArgumentError(
+            f"priors[{empty[0]!r}]", expected="a prior", got="None", remedy="leave it out for brms' own, or pass Flat()"
+        )
     default = _brms_priors(y, names, family, grouped)
     _check_names(priors, default, family)
     coefficients = {name: priors.get(name, priors.get(_ALL, own)) for name, own in default.coefficients.items()}

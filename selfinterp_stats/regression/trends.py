@@ -93,14 +93,14 @@ class Trends(_Rows):
     variable: str
     note: str
 
-    def contrast(self, method: str = "revpairwise", *, between: tuple[object, object] | None = None) -> Contrasts:
+    def contrast(self, method: str = "revpairwise", *, between: Sequence[object] | None = None) -> Contrasts:
         """Differences between the slopes, draw by draw.
 
         Parameters
         ----------
         method : {"revpairwise", "pairwise"}
             ``revpairwise``: later level minus earlier one; ``pairwise``: the reverse.
-        between : tuple, optional
+        between : sequence of two, optional
             Two levels, the first less the second, in place of all pairs; for a single factor.
 
         Raises
@@ -110,6 +110,10 @@ class Trends(_Rows):
         """
         check_choice("method", method, ("revpairwise", "pairwise"))
         labels = [" ".join(map(str, row)) for row in self.index.itertuples(index=False)]
+        if between is not None and len(between) != 2:
+            raise ArgumentError(
+                "between", expected="two levels", got=repr(between), remedy="pass between=(True, False), for example"
+            )
         if between is not None:
             pairs = [tuple(_find_level(level, labels) for level in between)]
         else:
@@ -178,6 +182,8 @@ def estimate_trends(
 
     Notes
     -----
+    Columns of numbers are numeric here whatever their values; emmeans takes those with two values as factors.
+
     Source: Lenth (2024), "emmeans: Estimated Marginal Means, aka Least-Squares Means", R package.
     """
     check_choice("weights", weights, ("equal", "proportional"))
@@ -235,7 +241,15 @@ def _slope_functional(design: Design, variable: str, cells: pd.DataFrame, step: 
         else:  # of group-specific terms alone: any level will do
             grid[name] = pd.Categorical([column.cat.categories[0]] * len(cells), categories=column.cat.categories)
     centre = grid[variable].to_numpy()
-    ends = [design.evaluate(grid.assign(**{variable: centre + side * step / 2})) for side in (-1.0, 1.0)]
+    try:
+        ends = [design.evaluate(grid.assign(**{variable: centre + side * step / 2})) for side in (-1.0, 1.0)]
+    except Exception as error:  # a term such as C(k), whose levels are those of a numeric column
+        raise ArgumentError(
+            "fit",
+            expected="factors that are category, text or logical columns",
+            got=f"a term that has no value at the mean of a column ({error})",
+            remedy="make it a category in the table: astype('category')",
+        ) from error
     return np.asarray((ends[1] - ends[0]) / step)
 
 

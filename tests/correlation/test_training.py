@@ -1,5 +1,7 @@
 """Effects of introspection training, against regressions written out and on simulated reports."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,10 +110,28 @@ def test_weights_are_of_scenarios():
     assert np.allclose(shares.var(axis=0), 0.2 * 0.8 / 6, atol=0.002)
 
 
+def test_one_comparable_base_model_of_two_is_said():
+    found = estimate_training_effects(
+        make_correlations({("a", BEFORE): 0.4, ("a", AFTER): 0.7, ("b", AFTER): 0.7}, halves=True)
+    )
+    assert found.notes == ("native: one base model (a), so the factor base_model is left out",)
+    nothing = estimate_training_effects(make_correlations({("a", BEFORE): 0.4}))
+    assert nothing.notes == ()
+
+
+def test_conditions_are_not_pooled():
+    correlations = make_correlations({("a", BEFORE): 0.4, ("a", AFTER): 0.7})
+    by_condition = dataclasses.replace(correlations, points=correlations.points.assign(temperature=1))
+    with pytest.raises(ArgumentError, match="got those by temperature; pass"):
+        estimate_training_effects(by_condition)
+    with pytest.raises(ArgumentError, match="correlations: expected Correlations, got DataFrame"):
+        estimate_training_effects(correlations.points)
+
+
 def test_reporters_have_to_be_apart():
     correlations = make_correlations({("a", BEFORE): 0.4})
     alone = Correlations(
         pd.DataFrame(), correlations.points.drop(columns="reporter"), pd.DataFrame(), 0.95, *[np.empty((0, 1))] * 2
     )
-    with pytest.raises(ArgumentError, match="correlations: expected correlations with a column reporter"):
+    with pytest.raises(ArgumentError, match="expected correlations by base model, .*, got those of all reporters together"):
         estimate_training_effects(alone)

@@ -71,6 +71,11 @@ def test_leave_scenario_out(fit):
 def test_cross_validation_wants_groups(fit):
     with pytest.raises(ArgumentError, match="groups: expected one label for each of 80 rows, of two groups or more, got 3"):
         cross_validate_regression(fit, ["a", "b", "c"])
+    with pytest.raises(ArgumentError, match="10 groups, 1 of them missing"):
+        cross_validate_regression(fit, make_table()["scenario"].astype("float64").where(lambda s: s.index != 3))
+    transformed = fit_regression("scale(y) ~ x", make_table())
+    with pytest.raises(ArgumentError, match=r"fit: expected a response that is a column of the table, got scale\(y\)"):
+        cross_validate_regression(transformed, make_table()["scenario"])
     table = make_table().assign(level=lambda t: np.where(t["scenario"] == 0, "own", "other"))
     own = fit_regression("y ~ x + level", table)
     with pytest.raises(ArgumentError, match="got one that has all of level own; take the factor out"):
@@ -81,11 +86,11 @@ def test_models_are_compared(fit):
     table = make_table()
     found = compare_models({"with x": fit, "without": fit_regression("y ~ 1", table)})
     assert found.index[0] == "with x"
-    assert found.loc["with x", "indistinguishable"]
+    assert not found.loc["with x", "indistinguishable"]  # from itself
     assert not found.loc["without", "indistinguishable"]
     noise = table.assign(z=np.random.default_rng(3).standard_normal(80))
     found = compare_models({"with x": fit, "with noise": fit_regression("y ~ x + z", noise)})
-    assert found["indistinguishable"].all()
+    assert found["indistinguishable"].tolist() == [False, True]
     with pytest.raises(ArgumentError, match="fits: expected models of the same responses, .*, got others in other"):
         compare_models({"one": fit, "other": fit_regression("y ~ x", make_table(seed=2))})
     with pytest.raises(ArgumentError, match="fits: expected two models or more, got 1"):

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from selfinterp_stats import ArgumentError, Normal, evaluate_hypothesis, fit_regression
+from selfinterp_stats import (
+    ArgumentError,
+    Normal,
+    StudentT,
+    check_prior_sensitivity,
+    compute_loo,
+    evaluate_hypothesis,
+    fit_regression,
+)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +85,36 @@ def test_log_likelihood_and_predictions(fit):
     assert float(data.log_prior["Intercept"].max()) <= 0.0
 
 
+def test_columns_of_very_different_size(table):
+    """Least squares and standard errors of orthogonal polynomials, from raw powers of large numbers."""
+    t = 1e6 * np.linspace(1.0, 10.0, 200)
+    fit = fit_regression("y ~ t + I(t ** 2) + I(t ** 3)", table.assign(t=t))
+    centred = np.vander((t - t.mean()) / t.std(), 4, increasing=True)
+    orthogonal, triangle = np.linalg.qr(centred)
+    residual = table["y"] - orthogonal @ (orthogonal.T @ table["y"])
+    error = np.sqrt(residual @ residual / 196) * np.abs(np.linalg.inv(triangle)[3, 3]) / t.std() ** 3
+    assert fit.take("I(t ** 3)").std() == pytest.approx(error, rel=0.06)
+
+
+def test_slashes_in_names(table):
+    """As in the names of models."""
+    fit = fit_regression("y ~ x + model", table.assign(model=table["model"].map({"a": "org/one", "b": "org/two"})))
+    assert "model[org/two]" in fit.names
+    assert np.isfinite(compute_loo(fit).elpd)
+    assert check_prior_sensitivity(fit)["parameter"].tolist() == list(fit.names)
+
+
+def test_a_prior_far_away_ends(table):
+    """Its density falls by many powers of e over the likelihood, of which none may be waited for."""
+    rng = np.random.default_rng(1)
+    far = pd.DataFrame({"x": rng.standard_normal(20_000), "y": rng.normal(8.0, 63.0, 20_000)})
+    fit = fit_regression("y ~ x", far, priors={"Intercept": StudentT(100.0, 100.0, 1.0)}, draws=500)
+    distance = 100.0 - far["y"].mean()  # the prior pulls by its slope there times the variance
+    pull = 101.0 * distance / (100.0 + distance**2) * far["y"].var() / len(far)
+    centred = fit.take("Intercept") + far["x"].mean() * fit.take("x")
+    assert centred.mean() == pytest.approx(far["y"].mean() + pull, abs=0.1)
+
+
 def test_no_intercept(table):
     fit = fit_regression("y ~ 0 + x", table)
     assert fit.names == ("x", "sigma")
@@ -105,6 +143,7 @@ def test_hypotheses(table, fit):
         ("x > y > 0", "two expressions around one"),
         ("z > 0", r"statement: expected parameters of the model \(Intercept, x, .*\), got 'z'; put names"),
         ("__import__('os') > 0", "expected numbers, parameters"),
+        ("log(x - 10) > 0", "expected expressions that have a value at every draw, got .*, without one at 4000 draws"),
         ("x +  > 0", r"expected numbers, parameters, .*, got 'x \+'"),
     ],
 )

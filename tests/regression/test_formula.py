@@ -60,6 +60,12 @@ def test_numbers_in_calls_are_no_columns(table):
         ("model ~ x", {}, "formula: expected a response of one column, got model with 3 categories; put a numeric"),
         ("y ~ x", {"y": 2.0}, "formula: expected a response that varies, got y with 2 in every row"),
         ("y ~ x + (1 | one)", {"one": [0] + [1, 2] * 29 + [1]}, "at least two rows of every one, got one row of 0"),
+        ("y ~ x + offset(trained)", {"trained": 1.5}, r"expected terms with coefficients, got offset\(trained\); "),
+        ("y ~ x + sigma", {"sigma": 1.0}, "expected names other than Intercept, b, .*, got sigma; rename the column"),
+        ("y ~ x + draw", {"draw": 1.0}, "got draw; rename the column"),
+        ("y ~ np.log(x)", {}, r"expected finite values of the terms in every row, got others in np.log\(x\)"),
+        ("np.log(y) ~ x", {}, r"expected finite values of np.log\(y\) in every row"),
+        ("y ~ log(x)", {}, "check the functions \\(np.log, not log\\) and the types"),
         ("y ~ x + (1 | one)", {"one": "same"}, "expected at least two groups of one, got 'same' alone; take"),
         ("y ~ x + (1 | model:scenario)", {}, "expected at least two rows of every model:scenario, got one row of "),
     ],
@@ -91,6 +97,7 @@ def test_no_rows_and_no_table(table):
         ("gaussian", {"sigma": Normal()}, r"priors\['sigma'\]: expected StudentT, got normal\(0, 1\); pass StudentT"),
         ("gaussian", {"sigma": StudentT(3, 1, 2)}, "a Student-t around zero, of which .*, got .*; pass StudentT"),
         ("gaussian", {"b": Gamma(2, 1)}, r"priors\['x'\]: expected Flat or Normal or StudentT, got gamma\(2, 1\)"),
+        ("gaussian", {"Intercept": None}, r"priors\['Intercept'\]: expected a prior, got None; leave it out"),
         ("student", {"nu": Normal()}, r"priors\['nu'\]: expected Gamma"),
     ],
 )  # fmt: skip
@@ -116,6 +123,13 @@ def test_a_binary_response_is_binary(table):
 def test_no_closed_form(table, formula, settings, got):
     with pytest.raises(ArgumentError, match=got):
         fit_regression(formula, table, inference="exact", **settings)
+
+
+def test_a_column_that_is_there_twice(table):
+    doubled = pd.concat([table, table[["x"]]], axis=1)
+    with pytest.raises(ArgumentError, match="data: expected each column once, got x twice or more"):
+        fit_regression("y ~ x", doubled)
+    assert fit_regression("y ~ trained", doubled).names == ("Intercept", "trained[True]", "sigma")
 
 
 def test_exact_fit(table):

@@ -99,6 +99,8 @@ def test_names_that_are_not_there(fit, settings, text):
 
 
 def test_contrasts_that_are_not_there(fit):
+    with pytest.raises(ArgumentError, match="between: expected two levels, got"):
+        estimate_trends(fit, "x", by="trained").contrast(between=(True,))
     with pytest.raises(ArgumentError, match="between: expected two of the levels False, True, got 'maybe'; see .index"):
         estimate_trends(fit, "x", by="trained").contrast(between=(True, "maybe"))
     with pytest.raises(ArgumentError, match="method: expected at least two slopes to contrast, got one"):
