@@ -29,10 +29,10 @@ _CELLS = {2: 240, 3: 72}
 _REACH = 5.5  # half-width of a box in standard deviations
 _MARGIN = 0.02  # share of the cells at each end of an axis that has to be as good as empty
 _CUT_OFF = 1e-4  # posterior mass allowed there
-_SETTLED = 0.03  # of the log density where it counts: what the highest coefficients may contribute
+_SETTLED = 0.03  # of the log density: what the highest coefficients may contribute
+_RELEVANCE = 0.25  # power of the density that such an error counts by: four sds out, an eighth
 _OWN_NODES = 81  # along a unit's own log scale
 _OWN_REACH = 5.0  # beyond the box: factors of 150 either way
-_DEEP = 8.0  # below the maximum by so much, the density does not count
 _GAIN = 0.9  # a box is worth another table if it is narrower than this share of the last
 
 
@@ -206,8 +206,9 @@ def tabulate_posterior(log_likelihood: Floats, scales: LearnedScales, box: Box) 
     tail = coefficients.copy()
     tail[(slice(0, n_nodes - 2),) * n_hyper] = 0.0
     error = np.abs(_apply([matrix] * n_hyper, tail))
-    counts = log_density > log_density.max() - _DEEP
-    settled = bool(error[counts].max() < _SETTLED)
+    # the less probable a place is, the less does an error there move the posterior
+    counts = np.exp(_RELEVANCE * (log_density - log_density.max()))
+    settled = bool((error * counts).max() < _SETTLED)
     probability = np.exp(log_density - log_density.max())
     probability /= probability.sum()
     edges = [np.linspace(lo, hi, _CELLS[n_hyper] + 1) for lo, hi in zip(box.low, box.high, strict=True)]

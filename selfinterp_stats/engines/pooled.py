@@ -54,6 +54,7 @@ _LONGEST_SHIFT = 1.0  # of the region, in log scales
 _ADAPTATIONS = 4
 _ADAPTATIONS_OF_OWN = 8  # where units have scales of their own, from tiny to huge, which no chain travels in time
 _MARGIN = 0.6
+_FEW_UNITS = 10
 _BRIDGES = 3  # rounds of the exact sampler: its draws may show that the hyperparameters are elsewhere
 _SERVED = 16  # hyperparameters, besides those that are checked, that draws of the exact sampler are to serve
 _TABLES = 8  # of the marginal posterior, until one holds all of it
@@ -231,12 +232,14 @@ def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
         points = _check_points(phi)
         checks = _check(units, points)
         failed = checks.fail(pareto_k_limit(count), needed)
-        if not (failed | checks.noisy).any() or attempt == adaptations + bridges:
+        # of few units, where no proposal reaches, the table has kinks that no polynomial follows
+        rough = not posterior.settled and n_units <= _FEW_UNITS and attempt < adaptations
+        if not (rough or (failed | checks.noisy).any()) or attempt == adaptations + bridges:
             break
         if attempt < adaptations:
             # with own scales other points are checked each time that lie far apart: what barely passes fails the next time
             poor = failed | checks.noisy | (own & checks.fail(_MARGIN * pareto_k_limit(count), needed / _MARGIN))
-            if own and attempt == 0:
+            if rough or (own and attempt == 0):
                 poor[:] = True  # anchors around the common scale serve own ones far from it by chance only
             _adapt(units, np.flatnonzero(poor), points, count * 2 ** min(attempt, _ADAPTATIONS - 1))
         elif not failed.any():
@@ -341,8 +344,9 @@ def _adapt(units: _Units, failed: NDArray[np.int64], points: Floats, count: int)
 
     def adapt(i: int, b: int, unit: UnitProposals) -> UnitProposals:
         log_scales = find_ladder(unit, units.scales, points) if units.scales.varies else points[:, :2]
+        density = units.densities[i].select([b])
         rng = units.make_rng(f"adapt {len(unit.counts)}", i, b)
-        return adapt_unit(units.densities[i].select([b]), unit, units.scales, log_scales, count, rng)
+        return adapt_unit(density, unit, units.scales, log_scales, count, rng, by_modes=units.scales.varies)
 
     units.replace(failed, adapt)
 

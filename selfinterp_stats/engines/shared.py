@@ -28,7 +28,7 @@ _DF = 8.0
 _INFLATION = 1.15  # of the standard deviations: one anchor serves scales somewhat larger and smaller than its own
 _DF_ADAPTED = 5.0
 _INFLATION_ADAPTED = 1.2
-_PRIOR_SIZE = 20.0  # effective draws that mode and curvature are worth beside the weighted moments
+_PRIOR_SIZE = 20.0  # effective draws that curvatures are worth beside the weighted moments
 
 
 @dataclass(frozen=True)
@@ -189,6 +189,7 @@ def adapt_unit(
     log_scales: Floats,
     count: int,
     rng: np.random.Generator,
+    by_modes: bool = False,
 ) -> UnitProposals:
     """Add components with the moments that the weights at each of some scales give, and proposals of them.
 
@@ -204,23 +205,29 @@ def adapt_unit(
     count : int
         Further proposals.
     rng : numpy.random.Generator
+    by_modes : bool
+        Whether what few proposals reach is completed by mode and curvature at its own scales, which know more where scales
+        lie orders of magnitude apart, and not by the mean shape of the components so far, which is wider.
     """
     log_weights = unit.base + sum(
         scales.first(log_scales[:, i], unit.sizes[i]).log_density(unit.squares[:, i]) for i in (0, 1)
     )
     weights = normalise_weights(log_weights)
     locations, factors = [], []
+    shape = (unit.factors @ unit.factors.transpose(0, 2, 1)).mean(axis=0)
     start = np.zeros((1, density.shape[1]))
     for row, at in zip(weights, log_scales, strict=True):
-        mode = find_modes(Conditioned(density, at), start=start, decrement=1e-10)
-        start = mode.location
         mean = row @ unit.points
         centred = unit.points - mean
         size = 1.0 / np.square(row).sum()
-        # where few proposals reach, as at scales far smaller than the others, the curvature knows more than they do
         known = size / (size + _PRIOR_SIZE)
-        covariance = known * (row[:, None] * centred).T @ centred + (1.0 - known) * mode.factor[0] @ mode.factor[0].T
-        locations.append(known * mean + (1.0 - known) * mode.location[0])
+        location = mean
+        if by_modes:
+            mode = find_modes(Conditioned(density, at), start=start, decrement=1e-10)
+            start, shape = mode.location, mode.factor[0] @ mode.factor[0].T
+            location = known * mean + (1.0 - known) * mode.location[0]
+        covariance = known * (row[:, None] * centred).T @ centred + (1.0 - known) * shape
+        locations.append(location)
         factors.append(_INFLATION_ADAPTED * np.linalg.cholesky(covariance))
     counts = np.full(len(log_scales), count // len(log_scales))
     fresh = [

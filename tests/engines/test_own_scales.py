@@ -76,7 +76,7 @@ def test_a_ladder_reaches_scales_that_the_anchors_do_not():
     phi = np.log([[0.6, 2.0, 1.5]])
     ladder = find_ladder(poor, SCALES, phi)
     assert ladder[:, 1].min() < -2.0
-    served = adapt_unit(density, poor, SCALES, ladder, 2000, rng)
+    served = adapt_unit(density, poor, SCALES, ladder, 2000, rng, by_modes=True)
     before, after = (effective_size(normalise_weights(weigh_unit(unit, SCALES, phi)))[0] for unit in (poor, served))
     assert before < 100
     assert after > 400

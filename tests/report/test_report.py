@@ -289,4 +289,4 @@ def test_text_and_json(result):
 def test_progress_is_reported(archive_folder):
     steps = []
     _reanalyze(archive_folder, progress=steps.append)
-    assert [s.split()[0] for s in steps] == ["reading", "fitting", "fitting", "summarising", "correlating"]
+    assert [s.split()[0] for s in steps] == ["reading", "fitting", "fitting", "summarising", "correlating", "contrasting"]
