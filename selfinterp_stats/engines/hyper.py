@@ -33,6 +33,7 @@ _SETTLED = 0.03  # of the log density: what the highest coefficients may contrib
 _RELEVANCE = 0.25  # power of the density that such an error counts by: four sds out, an eighth
 _OWN_NODES = 81  # along a unit's own log scale
 _OWN_REACH = 5.0  # beyond the box: factors of 150 either way
+_DEEP = 8.0  # below the maximum by so much, the density does not count
 _GAIN = 0.9  # a box is worth another table if it is narrower than this share of the last
 
 
@@ -70,13 +71,16 @@ class HyperPosterior:
         Limits of the cells on each axis.
     probability : numpy.ndarray
         Of each cell, one axis for each hyperparameter.
+    smooth : bool
+        Whether the interpolation is good wherever the density counts; if not, a better box is looked for.
     settled : bool
-        Whether the interpolation is good enough.
+        Whether it is good enough: the less probable a place, the larger an error may be.
     """
 
     box: Box
     edges: list[Floats]
     probability: Floats
+    smooth: bool
     settled: bool
 
     def marginal(self, axis: int) -> Floats:
@@ -120,13 +124,13 @@ class HyperPosterior:
         below, above = self.cut_off.T
         low[below] -= 0.4 * width[below]
         high[above] += 0.4 * width[above]
-        if not self.settled:  # take in what is empty
+        if not self.smooth:  # take in what is empty
             low[~below] = np.maximum(low, inner_low - spare)[~below]
             high[~above] = np.minimum(high, inner_high + spare)[~above]
         if self.cut_off.any() or (high - low < _GAIN * width).any():
             return Box(low, high, self.box.n_nodes)
         finer = round(_FINER * self.box.n_nodes)
-        if not self.settled and finer <= _MOST_NODES[len(low)]:
+        if not self.smooth and finer <= _MOST_NODES[len(low)]:
             return Box(self.box.low, self.box.high, finer)
         return None
 
@@ -206,13 +210,14 @@ def tabulate_posterior(log_likelihood: Floats, scales: LearnedScales, box: Box) 
     tail = coefficients.copy()
     tail[(slice(0, n_nodes - 2),) * n_hyper] = 0.0
     error = np.abs(_apply([matrix] * n_hyper, tail))
+    depth = log_density.max() - log_density
+    smooth = bool(error[depth < _DEEP].max() < _SETTLED)
     # the less probable a place is, the less does an error there move the posterior
-    counts = np.exp(_RELEVANCE * (log_density - log_density.max()))
-    settled = bool((error * counts).max() < _SETTLED)
+    settled = smooth or bool((error * np.exp(-_RELEVANCE * depth)).max() < _SETTLED)
     probability = np.exp(log_density - log_density.max())
     probability /= probability.sum()
     edges = [np.linspace(lo, hi, _CELLS[n_hyper] + 1) for lo, hi in zip(box.low, box.high, strict=True)]
-    return HyperPosterior(box, edges, probability, settled)
+    return HyperPosterior(box, edges, probability, smooth, settled)
 
 
 def _polynomials(places: Floats, count: int) -> Floats:
