@@ -44,7 +44,6 @@ _TOTAL_NOISE = 0.25  # what the sum over units of 1/ESS may come to
 _MANY_UNITS = 1_000  # with more, that sum says too little: what counts is the noise of differences
 _TABLE_NOISE = 0.04  # of the log marginal likelihood, its differences over two posterior sds: means are then off by 0.1 sd
 _EFFICIENCY = 0.5  # effective draws a proposal that can be counted on
-_FOR_OWN_SCALES = 1  # times as many proposals, which have to serve scales far apart
 _SPACING = 0.8  # of the anchors, in log scales
 _MOST_ANCHORS = 5  # on one axis
 _PILOTS = 12
@@ -221,8 +220,6 @@ def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
     n_units = sum(density.shape[0] for density in hierarchy.densities)
     needed = max(ESS_NEEDED, n_units / _TOTAL_NOISE) if n_units <= _MANY_UNITS else ESS_NEEDED
     count = max(draws, _FEWEST_PROPOSALS, round(needed / _EFFICIENCY))
-    if hierarchy.scales.varies:
-        count *= _FOR_OWN_SCALES
     units, posterior = _explore(hierarchy, count)
     hyper_rng = hierarchy.make_rng("hyper", -1, -1)
     own = hierarchy.scales.varies
