@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, pareto_k_limit
-from selfinterp_stats.engines.protocol import Floats, PooledDensity
-from selfinterp_stats.engines.scales import LearnedScales, PriorTerms, block_sizes, sum_squares
+from selfinterp_stats.engines.protocol import Floats, LearnedPrior, PooledDensity
 from selfinterp_stats.engines.shared import BridgedChains, UnitProposals, normalise_weights, weigh_unit
 from selfinterp_stats.engines.slice import Chains, sample_slice
 
@@ -33,18 +32,20 @@ class _AtHyperparameters:
     """Log posterior of units at one value of all hyperparameters, for the exact sampler."""
 
     density: PooledDensity
-    priors: tuple[PriorTerms, PriorTerms]
+    prior: LearnedPrior
+    phi: Floats
 
     def evaluate(self, theta: Floats) -> Floats:
-        squares = sum_squares(self.density, theta)
-        first, second = (prior.log_density(squares[..., i].ravel()) for i, prior in enumerate(self.priors))
-        return np.asarray(self.density.evaluate(theta) + (first + second).reshape(squares.shape[:-1]))
+        statistics = self.prior.statistics(self.density, theta)
+        flat = statistics.reshape(-1, statistics.shape[-1])
+        log_prior = self.prior.log_density(self.phi[None], flat, self.prior.sizes(self.density))
+        return np.asarray(self.density.evaluate(theta) + log_prior.reshape(theta.shape[:-1]))
 
 
 def bridge_unit(
     density: PooledDensity,
     unit: UnitProposals,
-    scales: LearnedScales,
+    prior: LearnedPrior,
     wanted: Floats,
     needed: float,
     count: int,
@@ -58,7 +59,7 @@ def bridge_unit(
         A single unit.
     unit : UnitProposals
         Its proposals, to start chains from; or what an earlier call gave, to be added to.
-    scales : LearnedScales
+    prior : LearnedPrior
     wanted : numpy.ndarray
         Hyperparameters that the draws are to serve, (n, H).
     needed : float
@@ -69,16 +70,16 @@ def bridge_unit(
     """
     if unit.chains is None:
         # wide draws serve narrow posteriors better than the reverse, so the largest scales come first
-        known, references, runs = [unit], [wanted.max(axis=0)], []
+        known, references, runs = [unit], [prior.find_widest(wanted)], []
     else:
         known, references, runs = [], list(unit.chains.references), list(unit.chains.runs)
-    bridged, sizes = unit, block_sizes(density)
+    bridged = unit
     while True:
         for phi in references[len(runs) :]:
-            start = _choose_starts([*known, bridged], scales, phi, rng)
-            runs.append(sample_slice(_AtHyperparameters(density, scales.priors(phi[None], sizes)), start, count, rng))
-            bridged = _join(density, bridged, scales, np.array(references), runs)
-        log_weights = weigh_unit(bridged, scales, wanted)
+            start = _choose_starts([*known, bridged], prior, phi, rng)
+            runs.append(sample_slice(_AtHyperparameters(density, prior, phi), start, count, rng))
+            bridged = _join(density, bridged, prior, np.array(references), runs)
+        log_weights = weigh_unit(bridged, prior, wanted)
         ess = effective_size(normalise_weights(log_weights)) * bridged.independent
         limit = pareto_k_limit(log_weights.shape[1])
         k_hat = np.array([pareto_k(row) for row in log_weights])
@@ -90,14 +91,14 @@ def bridge_unit(
         references.append(wanted[int(np.argmax(np.where(failed, badness, -np.inf)))])
 
 
-def _choose_starts(known: list[UnitProposals], scales: LearnedScales, phi: Floats, rng: np.random.Generator) -> Floats:
+def _choose_starts(known: list[UnitProposals], prior: LearnedPrior, phi: Floats, rng: np.random.Generator) -> Floats:
     """Rough draws at phi, from whatever has most of them.
 
     Weights are flattened until enough points share them: from a few copies chains would learn no directions to move along.
     """
     candidates = []
     for unit in known:
-        log_weights = weigh_unit(unit, scales, phi[None])[0]
+        log_weights = weigh_unit(unit, prior, phi[None])[0]
         for flattening in _FLATTENINGS:
             weights = np.exp((log_weights - log_weights.max()) / flattening)
             weights /= weights.sum()
@@ -109,16 +110,16 @@ def _choose_starts(known: list[UnitProposals], scales: LearnedScales, phi: Float
 
 
 def _join(
-    density: PooledDensity, unit: UnitProposals, scales: LearnedScales, references: Floats, runs: list[Chains]
+    density: PooledDensity, unit: UnitProposals, prior: LearnedPrior, references: Floats, runs: list[Chains]
 ) -> UnitProposals:
     points = np.concatenate([run.draws for run in runs])
-    squares, sizes = sum_squares(density, points), block_sizes(density)
+    statistics, sizes = prior.statistics(density, points), prior.sizes(density)
     counts = np.array([len(run.draws) for run in runs])
-    log_terms = scales.log_density(references, squares, sizes) + np.log(counts)[:, None]
+    log_terms = prior.log_density(references, statistics, sizes) + np.log(counts)[:, None]
     constants = np.zeros(len(references))
     if unit.chains is not None:  # all but the last are known already, and that one nearly
         known = len(unit.chains.references)
-        before = scales.log_density(references, unit.squares, sizes) + unit.base
+        before = prior.log_density(references, unit.statistics, sizes) + unit.base
         constants = np.logaddexp.reduce(before, axis=1)
         constants -= constants[0]
         constants[:known] = unit.chains.constants
@@ -138,7 +139,7 @@ def _join(
     return UnitProposals(
         points,
         -mixture,  # the likelihood is in the mixture as well
-        squares,
+        statistics,
         sizes,
         density.evaluate(points[None])[0],
         unit.locations,

@@ -164,8 +164,8 @@ def tabulate_unit(unit: UnitProposals, scales: LearnedScales, box: Box) -> Float
 
 def tabulate_scales(unit: UnitProposals, scales: LearnedScales, first_nodes: Floats, second_nodes: Floats) -> Floats:
     """Log marginal likelihood of one unit at ascending log scales of the two blocks, (n,) and (m,) to (n, m)."""
-    first = scales.first(first_nodes, unit.sizes[0]).log_density(unit.squares[:, 0])
-    second = scales.first(second_nodes, unit.sizes[1]).log_density(unit.squares[:, 1])
+    first = scales.first(first_nodes, unit.sizes[0]).log_density(unit.statistics[:, 0])
+    second = scales.first(second_nodes, unit.sizes[1]).log_density(unit.statistics[:, 1])
     # relative to the largest scales, so that no factor grows without bound
     reference = unit.base + first[-1] + second[-1]
     top = reference.max()

@@ -19,21 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfinterp_stats.engines.bridge import bridge_unit
-from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, pareto_k_limit
+from selfinterp_stats.engines.checks import TABLE_NOISE, Checks, check_unit, collect_checks, find_check_points
+from selfinterp_stats.engines.diagnostics import pareto_k_limit
 from selfinterp_stats.engines.hyper import Box, HyperPosterior, make_box, tabulate_posterior, tabulate_unit
 from selfinterp_stats.engines.own_scales import find_ladder, resample_with_own_scale
 from selfinterp_stats.engines.protocol import Floats, PooledDensity
 from selfinterp_stats.engines.resample import find_standard_errors, make_bins, resample_unit
 from selfinterp_stats.engines.rough import Region, find_region
 from selfinterp_stats.engines.scales import LearnedScales, block_sizes
-from selfinterp_stats.engines.shared import (
-    UnitProposals,
-    adapt_unit,
-    normalise_weights,
-    propagate_noise,
-    propose,
-    weigh_unit,
-)
+from selfinterp_stats.engines.shared import UnitProposals, adapt_unit, propose
 from selfinterp_stats.engines.slice import ESS_NEEDED
 from selfinterp_stats.engines.threads import open_threads
 
@@ -42,7 +36,6 @@ __all__ = ["PooledDraws", "sample_pooled"]
 _FEWEST_PROPOSALS = 2_000
 _TOTAL_NOISE = 0.25  # what the sum over units of 1/ESS may come to
 _MANY_UNITS = 1_000  # with more, that sum says too little: what counts is the noise of differences
-_TABLE_NOISE = 0.04  # of the log marginal likelihood, its differences over two posterior sds: means are then off by 0.1 sd
 _EFFICIENCY = 0.5  # effective draws a proposal that can be counted on
 _SPACING = 0.8  # of the anchors, in log scales
 _MOST_ANCHORS = 5  # on one axis
@@ -108,25 +101,6 @@ class PooledDraws:
 
 
 @dataclass(frozen=True)
-class _Checks:
-    k_hat: Floats  # (B,)
-    ess: Floats  # (B,)
-    noise: Floats  # (B, n), of differences of log marginal likelihoods between hyperparameters
-
-    def fail(self, k_limit: float, needed: float) -> NDArray[np.bool_]:
-        return np.asarray(~((self.k_hat < k_limit) & (self.ess >= needed)))
-
-    @property
-    def table_noise(self) -> float:
-        return float(self.noise.sum(axis=0).max())
-
-    @property
-    def noisy(self) -> NDArray[np.bool_]:
-        """Units with more than their share, if it is too much altogether."""
-        return np.asarray((self.table_noise > _TABLE_NOISE) & (self.noise.max(axis=1) > _TABLE_NOISE / len(self.noise)))
-
-
-@dataclass(frozen=True)
 class _Hierarchy:
     densities: Sequence[PooledDensity]
     scales: LearnedScales
@@ -157,7 +131,7 @@ class _Units:
             units = self._kept[key]
         else:
             rngs = [self.make_rng("propose", i, b) for b in members]
-            units = propose(self.densities[i].select(members), self.anchors, self.count, rngs)
+            units = propose(self.densities[i].select(members), self.scales, self.anchors, self.count, rngs)
             if self._kept is not None:
                 self._kept[key] = units
         return [self.replaced.get((i, b), unit) for b, unit in zip(members, units, strict=True)]
@@ -226,7 +200,7 @@ def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
     adaptations, bridges = (_ADAPTATIONS_OF_OWN, 0) if own else (_ADAPTATIONS, _BRIDGES)
     for attempt in range(adaptations + bridges + 1):
         phi = posterior.sample(draws, hyper_rng)
-        points = _check_points(phi)
+        points = find_check_points(phi)
         checks = _check(units, points)
         failed = checks.fail(pareto_k_limit(count), needed)
         # of few units, where no proposal reaches, the table has kinks that no polynomial follows
@@ -306,34 +280,8 @@ def _tabulate(scales: LearnedScales, box: Box, _i: int, _b: int, unit: UnitPropo
     return tabulate_unit(unit, scales, box)
 
 
-def _check_points(phi: Floats) -> Floats:
-    """The draw nearest to the median, and those nearest to it but for one hyperparameter far out on either side."""
-    spread = phi.std(axis=0)
-    middle = np.median(phi, axis=0)
-    wanted = [middle]
-    for i in range(phi.shape[1]):
-        for level in (0.025, 0.975):
-            point = middle.copy()
-            point[i] = np.quantile(phi[:, i], level)
-            wanted.append(point)
-    nearest = [np.argmin(np.square((phi - point) / spread).sum(axis=1)) for point in wanted]
-    return phi[nearest]
-
-
-def _check(units: _Units, points: Floats) -> _Checks:
-    def check(_i: int, _b: int, unit: UnitProposals) -> tuple[float, float, Floats]:
-        log_weights = weigh_unit(unit, units.scales, points)
-        weights = normalise_weights(log_weights)
-        noise = propagate_noise(unit, (weights - weights[0]).T)
-        ess = float(effective_size(weights).min()) * unit.independent
-        return max(pareto_k(row) for row in log_weights), ess, noise
-
-    found = list(units.map(check))
-    return _Checks(
-        np.array([k_hat for k_hat, _, _ in found]),
-        np.array([ess for _, ess, _ in found]),
-        np.array([noise for _, _, noise in found]),
-    )
+def _check(units: _Units, points: Floats) -> Checks:
+    return collect_checks(list(units.map(lambda _i, _b, unit: check_unit(unit, units.scales, points))))
 
 
 def _adapt(units: _Units, failed: NDArray[np.int64], points: Floats, count: int) -> None:
@@ -343,7 +291,7 @@ def _adapt(units: _Units, failed: NDArray[np.int64], points: Floats, count: int)
         log_scales = find_ladder(unit, units.scales, points) if units.scales.varies else points[:, :2]
         density = units.densities[i].select([b])
         rng = units.make_rng(f"adapt {len(unit.counts)}", i, b)
-        return adapt_unit(density, unit, units.scales, log_scales, count, rng, by_modes=units.scales.varies)
+        return adapt_unit(density, unit, units.scales.plain, log_scales, count, rng, by_modes=units.scales.varies)
 
     units.replace(failed, adapt)
 
@@ -360,7 +308,7 @@ def _bridge(units: _Units, failed: NDArray[np.int64], wanted: Floats, needed: fl
 
 
 def _finish(
-    units: _Units, phi: Floats, checks: _Checks, passed: NDArray[np.bool_], posterior: HyperPosterior, store: Store
+    units: _Units, phi: Floats, checks: Checks, passed: NDArray[np.bool_], posterior: HyperPosterior, store: Store
 ) -> PooledDraws:
     sizes = [block_sizes(density) for density in units.densities]
     largest = max(first for first, _ in sizes), max(second for _, second in sizes)
@@ -398,5 +346,5 @@ def _finish(
         converged=passed & ~(exact_r_hat >= 1.01),
         total_noise=float((1.0 / checks.ess).sum()),
         table_noise=checks.table_noise,
-        settled=posterior.settled and not posterior.cut_off.any() and checks.table_noise <= _TABLE_NOISE,
+        settled=posterior.settled and not posterior.cut_off.any() and checks.table_noise <= TABLE_NOISE,
     )

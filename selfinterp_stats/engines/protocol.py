@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EngineDraws", "LogDensity", "PointDensity", "PooledDensity"]
+__all__ = ["EngineDraws", "LearnedPrior", "LogDensity", "PointDensity", "PooledDensity"]
 
 Floats = NDArray[np.float64]
 
@@ -76,6 +76,25 @@ class PooledDensity(Protocol):
 
     def select(self, problems: Sequence[int]) -> PooledDensity:
         """The same, some units only."""
+
+
+class LearnedPrior(Protocol):
+    """Prior of a unit's variables given hyperparameters phi: an exponential family in a few statistics of them."""
+
+    def sizes(self, density: Any) -> tuple[int, int]:
+        """Numbers that say how many variables share which hyperparameters."""
+
+    def statistics(self, density: Any, points: Floats) -> Floats:
+        """What the prior depends on, (..., D) to (..., T)."""
+
+    def log_density(self, phi: Floats, statistics: Floats, sizes: tuple[int, int]) -> Floats:
+        """Log prior at phi (n, H) for statistics (P, T): (n, P)."""
+
+    def condition(self, density: Any, phi: Floats) -> LogDensity:
+        """Units at one value of the hyperparameters: unrelated problems."""
+
+    def find_widest(self, phi: Floats) -> Floats:
+        """Hyperparameters under which the prior is at least as wide as under any of these, (n, H) to (H,)."""
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def resample_unit(unit: UnitProposals, scales: LearnedScales, bins: HyperBins, r
     offset = rng.random(len(sizes))
     place = np.concatenate([rng.permutation(size) for size in sizes])
     positions = (place + np.repeat(offset, sizes)) / np.repeat(sizes, sizes)
-    picked, kept = pick_proposals(unit.squares, cumulative, bins.own_bin, positions, bins.excess, rng)
+    picked, kept = pick_proposals(unit.statistics, cumulative, bins.own_bin, positions, bins.excess, rng)
     draws = np.empty((len(picked), unit.points.shape[1]))
     draws[bins.order] = unit.points[picked]
     return Resampled(draws, kept, weights)

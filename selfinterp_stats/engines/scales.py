@@ -106,6 +106,22 @@ class LearnedScales:
         """Priors of both blocks, of `sizes` variables, at phi (n, H)."""
         return self.first(phi[:, 0], sizes[0]), self.second(phi[:, 1:], sizes[1])
 
+    def sizes(self, density: PooledDensity) -> tuple[int, int]:
+        """Number of variables in each block."""
+        return block_sizes(density)
+
+    def statistics(self, density: PooledDensity, points: Floats) -> Floats:
+        """Sums of squares of the two blocks, (..., D) to (..., 2)."""
+        return sum_squares(density, points)
+
+    def condition(self, density: PooledDensity, phi: Floats) -> Conditioned:
+        """Units at one value of the two scales."""
+        return Conditioned(density, phi[:2])
+
+    def find_widest(self, phi: Floats) -> Floats:
+        """The largest of each hyperparameter, (n, H) to (H,)."""
+        return np.asarray(phi.max(axis=0))
+
 
 @cache
 def _gauss_hermite() -> tuple[Floats, Floats]:

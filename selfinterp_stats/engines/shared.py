@@ -1,9 +1,10 @@
 """Proposals for the units of a hierarchy that serve all values of its hyperparameters.
 
 A unit's variables are proposed from an equal mixture of Student-t distributions around its modes at a few values of the
-scales (the anchors). With the log-likelihood and the sums of squares of each proposal at hand, its importance weight at any
-hyperparameters costs one exponential: means of weights are marginal likelihoods, all of them smooth in the hyperparameters
-since the proposals stay the same, and proposals drawn by their weights are draws from the unit's posterior given them.
+hyperparameters (the anchors). With the log-likelihood at hand, and the few statistics that the prior depends on, a
+proposal's importance weight at any hyperparameters costs one exponential: means of weights are marginal likelihoods, all of
+them smooth in the hyperparameters since the proposals stay the same, and proposals drawn by their weights are draws from
+the unit's posterior given them.
 
 Units whose weights do not pass their checks get further mixture components with the weighted moments of what was found, all
 proposals being kept and weighted by the mixture of everything that they came from (Cornuet, Marin, Mira and Robert, 2012,
@@ -18,8 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selfinterp_stats.engines.newton import find_modes
-from selfinterp_stats.engines.protocol import Floats, PooledDensity
-from selfinterp_stats.engines.scales import Conditioned, LearnedScales, block_sizes, sum_squares
+from selfinterp_stats.engines.protocol import Floats, LearnedPrior, PooledDensity
 from selfinterp_stats.engines.slice import Chains
 
 __all__ = ["BridgedChains", "UnitProposals", "adapt_unit", "normalise_weights", "propagate_noise", "propose", "weigh_unit"]
@@ -69,8 +69,8 @@ class UnitProposals:
         Shape (P, D).
     base : numpy.ndarray
         Log-likelihood less the log density of the proposals, (P,): with the log prior, the log weight.
-    squares : numpy.ndarray
-        Sums of squares of the two blocks, (P, 2).
+    statistics : numpy.ndarray
+        What the prior depends on, (P, T): for two blocks with scales of their own, the sums of squares of each.
     sizes : tuple of int
         Numbers of variables in the two blocks.
     log_likelihood : numpy.ndarray
@@ -85,7 +85,7 @@ class UnitProposals:
 
     points: Floats
     base: Floats
-    squares: Floats
+    statistics: Floats
     sizes: tuple[int, int]
     log_likelihood: Floats
     locations: Floats
@@ -101,7 +101,7 @@ class UnitProposals:
 
 
 def propose(
-    density: PooledDensity, anchors: Floats, count: int, rngs: Sequence[np.random.Generator]
+    density: PooledDensity, prior: LearnedPrior, anchors: Floats, count: int, rngs: Sequence[np.random.Generator]
 ) -> list[UnitProposals]:
     """Propose from the mixture around the modes at each anchor.
 
@@ -109,8 +109,9 @@ def propose(
     ----------
     density : PooledDensity
         B units of D variables.
+    prior : LearnedPrior
     anchors : numpy.ndarray
-        Log scales, shape (J, 2).
+        Hyperparameters, one row each.
     count : int
         Proposals for each unit.
     rngs : sequence of numpy.random.Generator
@@ -121,7 +122,7 @@ def propose(
     factors = np.empty((len(anchors), n_units, n_variables, n_variables))
     start = np.zeros((n_units, n_variables))
     for j, anchor in enumerate(anchors):
-        modes = find_modes(Conditioned(density, anchor), start=start, decrement=1e-10)
+        modes = find_modes(prior.condition(density, anchor), start=start, decrement=1e-10)
         locations[j], factors[j], start = modes.location, _INFLATION * modes.factor, modes.location
     counts = np.full(len(anchors), count // len(anchors))
     counts[: count % len(anchors)] += 1
@@ -133,8 +134,8 @@ def propose(
             rows = component == j
             points[b, rows] = locations[j, b] + standard[rows] @ factors[j, b].T
     log_likelihood = density.evaluate(points)
-    squares = sum_squares(density, points)
-    dfs, sizes = np.full(len(anchors), _DF), block_sizes(density)
+    statistics = prior.statistics(density, points)
+    dfs, sizes = np.full(len(anchors), _DF), prior.sizes(density)
     units = []
     for b in range(n_units):
         log_proposal = _log_mixture(points[b], locations[:, b], factors[:, b], dfs, counts)
@@ -142,7 +143,7 @@ def propose(
             UnitProposals(
                 points[b],
                 log_likelihood[b] - log_proposal,
-                squares[b],
+                statistics[b],
                 sizes,
                 log_likelihood[b],
                 locations[:, b],
@@ -154,9 +155,9 @@ def propose(
     return units
 
 
-def weigh_unit(unit: UnitProposals, scales: LearnedScales, phi: Floats) -> Floats:
+def weigh_unit(unit: UnitProposals, prior: LearnedPrior, phi: Floats) -> Floats:
     """Log weights of a unit's proposals at hyperparameters phi, (n, H) to (n, P)."""
-    return np.asarray(unit.base + scales.log_density(phi, unit.squares, unit.sizes))
+    return np.asarray(unit.base + prior.log_density(phi, unit.statistics, unit.sizes))
 
 
 def normalise_weights(log_weights: Floats) -> Floats:
@@ -185,13 +186,13 @@ def propagate_noise(unit: UnitProposals, influence: Floats) -> Floats:
 def adapt_unit(
     density: PooledDensity,
     unit: UnitProposals,
-    scales: LearnedScales,
-    log_scales: Floats,
+    prior: LearnedPrior,
+    phi: Floats,
     count: int,
     rng: np.random.Generator,
     by_modes: bool = False,
 ) -> UnitProposals:
-    """Add components with the moments that the weights at each of some scales give, and proposals of them.
+    """Add components with the moments that the weights at each of some hyperparameters give, and proposals of them.
 
     Parameters
     ----------
@@ -199,37 +200,34 @@ def adapt_unit(
         A single unit.
     unit : UnitProposals
         What is known of it.
-    scales : LearnedScales
-    log_scales : numpy.ndarray
-        Of the two blocks, shape (n, 2).
+    prior : LearnedPrior
+    phi : numpy.ndarray
+        Hyperparameters, one row each.
     count : int
         Further proposals.
     rng : numpy.random.Generator
     by_modes : bool
-        Whether what few proposals reach is completed by mode and curvature at its own scales, which know more where scales
+        Whether what few proposals reach is completed by mode and curvature there, which know more where scales
         lie orders of magnitude apart, and not by the mean shape of the components so far, which is wider.
     """
-    log_weights = unit.base + sum(
-        scales.first(log_scales[:, i], unit.sizes[i]).log_density(unit.squares[:, i]) for i in (0, 1)
-    )
-    weights = normalise_weights(log_weights)
+    weights = normalise_weights(weigh_unit(unit, prior, phi))
     locations, factors = [], []
     shape = (unit.factors @ unit.factors.transpose(0, 2, 1)).mean(axis=0)
     start = np.zeros((1, density.shape[1]))
-    for row, at in zip(weights, log_scales, strict=True):
+    for row, at in zip(weights, phi, strict=True):
         mean = row @ unit.points
         centred = unit.points - mean
         size = 1.0 / np.square(row).sum()
         known = size / (size + _PRIOR_SIZE)
         location = mean
         if by_modes:
-            mode = find_modes(Conditioned(density, at), start=start, decrement=1e-10)
+            mode = find_modes(prior.condition(density, at), start=start, decrement=1e-10)
             start, shape = mode.location, mode.factor[0] @ mode.factor[0].T
             location = known * mean + (1.0 - known) * mode.location[0]
         covariance = known * (row[:, None] * centred).T @ centred + (1.0 - known) * shape
         locations.append(location)
         factors.append(_INFLATION_ADAPTED * np.linalg.cholesky(covariance))
-    counts = np.full(len(log_scales), count // len(log_scales))
+    counts = np.full(len(phi), count // len(phi))
     fresh = [
         location + _student(rng, n, len(location), _DF_ADAPTED) @ factor.T
         for location, factor, n in zip(locations, factors, counts, strict=True)
@@ -237,14 +235,14 @@ def adapt_unit(
     points = np.concatenate([unit.points, *fresh])
     all_locations = np.concatenate([unit.locations, locations])
     all_factors = np.concatenate([unit.factors, factors])
-    dfs = np.concatenate([unit.dfs, np.full(len(log_scales), _DF_ADAPTED)])
+    dfs = np.concatenate([unit.dfs, np.full(len(phi), _DF_ADAPTED)])
     all_counts = np.concatenate([unit.counts, counts])
     found = density.evaluate(np.concatenate(fresh)[None])[0]
     log_likelihood = np.concatenate([unit.log_likelihood, found])
     return UnitProposals(
         points,
         log_likelihood - _log_mixture(points, all_locations, all_factors, dfs, all_counts),
-        sum_squares(density, points),
+        prior.statistics(density, points),
         unit.sizes,
         log_likelihood,
         all_locations,

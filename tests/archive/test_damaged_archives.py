@@ -89,10 +89,11 @@ def test_damage_ends_in_findings(part):
     @MANY
     @given(st.data())
     def run(data):
-        chosen = WHOLE if data.draw(st.integers(0, 19)) == 0 else PAIRS
+        # hypothesis draws zero more often than its share, and these cost ten times as much
+        chosen = WHOLE if data.draw(st.integers(0, 19)) == 13 else PAIRS
         files, kind = data.draw(strategies.damaged_archives(data.draw(st.sampled_from(chosen[part % 2 :: 2]))))
         kinds.add(kind)
-        try_damaged(files, fit=data.draw(st.integers(0, 49)) == 0)
+        try_damaged(files, fit=data.draw(st.integers(0, 49)) == 37)
 
     run()
     if EXAMPLES >= 10_000:

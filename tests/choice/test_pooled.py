@@ -110,7 +110,7 @@ def test_tables(mixed):
 
 def test_hyperparameters_that_are_not_known_well_enough_are_named(monkeypatch):
     scenarios, decisions, _ = simulate([3] * 6)
-    monkeypatch.setattr(engine, "_TABLE_NOISE", 1e-9)
+    monkeypatch.setattr(engine, "TABLE_NOISE", 1e-9)
     with pytest.warns(SelfInterpWarning, match="the posterior of 2 hyperparameters is not known .*native tau, m"):
         fit = fit_choices(decisions, scenarios, draws=200, seed=1)
     assert not fit.population["converged"].any()

@@ -22,7 +22,7 @@ def normalise(log_weights):
 def make_bridge(seed, size=8):
     rng = np.random.default_rng(seed)
     density = NormalMeans(rng.normal(0, 1.5, (1, size + 1)))
-    unit = propose(density, np.log([[0.5, 0.1]]), 200, [rng])[0]  # proposals that serve hardly anything
+    unit = propose(density, SCALES, np.log([[0.5, 0.1]]), 200, [rng])[0]  # proposals that serve hardly anything
     return density, bridge_unit(density, unit, SCALES, WANTED, 400.0, 1000, rng)
 
 
@@ -39,7 +39,7 @@ def test_serves_every_hyperparameter_asked_for(bridges):
         assert unit.chains.r_hat < 1.01
     # the broken twin: the first chains alone
     unit = bridges[0][1]
-    alone = unit.points[: unit.counts[0]], unit.squares[: unit.counts[0]]
+    alone = unit.points[: unit.counts[0]], unit.statistics[: unit.counts[0]]
     log_weights = SCALES.log_density(WANTED, alone[1], unit.sizes) - SCALES.log_density(
         unit.chains.references[:1], alone[1], unit.sizes
     )

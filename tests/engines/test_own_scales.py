@@ -16,7 +16,7 @@ ANCHORS = np.log([[0.5, 0.3], [0.5, 1.0], [0.5, 3.0], [0.5, 9.0]])
 
 def make_unit(seed, count=20_000, anchors=ANCHORS):
     density = NormalMeans(np.array([[0.7, 3.0, -2.5, 4.0]]))
-    return density, propose(density, anchors, count, [np.random.default_rng(seed)])[0]
+    return density, propose(density, SCALES, anchors, count, [np.random.default_rng(seed)])[0]
 
 
 def draw_phi(draws, seed=1):
@@ -72,11 +72,11 @@ def test_a_ladder_reaches_scales_that_the_anchors_do_not():
     """Where data say little, an own scale may be tiny: the prior's spike there has to be proposed as well."""
     density = NormalMeans(0.1 * np.ones((1, 7)), noise=0.4)
     rng = np.random.default_rng(3)
-    poor = propose(density, np.log([[0.5, 3.0]]), 2000, [rng])[0]
+    poor = propose(density, SCALES, np.log([[0.5, 3.0]]), 2000, [rng])[0]
     phi = np.log([[0.6, 2.0, 1.5]])
     ladder = find_ladder(poor, SCALES, phi)
     assert ladder[:, 1].min() < -2.0
-    served = adapt_unit(density, poor, SCALES, ladder, 2000, rng, by_modes=True)
+    served = adapt_unit(density, poor, SCALES.plain, ladder, 2000, rng, by_modes=True)
     before, after = (effective_size(normalise_weights(weigh_unit(unit, SCALES, phi)))[0] for unit in (poor, served))
     assert before < 100
     assert after > 400

@@ -114,7 +114,7 @@ def test_a_spread_of_its_own():
     assert np.exp(even.phi[:, 2]).mean() < 0.35
     assert varied.converged.mean() > 0.95  # others are named by whoever asked
     density, _ = normal_means(7, 1, 3)
-    unit = propose(density, np.log([[0.5, 3.0]]), 40_000, [np.random.default_rng(1)])[0]
+    unit = propose(density, SCALES, np.log([[0.5, 3.0]]), 40_000, [np.random.default_rng(1)])[0]
     phi = np.array([np.log(0.6), np.log(2.0), np.log(0.8)])
     z, w = np.polynomial.hermite_e.hermegauss(41)
     sd = np.sqrt(np.square(2.0 * np.exp(0.8 * z)) + 1)
@@ -130,7 +130,7 @@ def test_a_spread_of_its_own():
 
 def test_table_is_as_the_weights_say():
     density, _ = normal_means(8, 1, 3)
-    unit = propose(density, np.log([[0.5, 3.0]]), 3000, [np.random.default_rng(1)])[0]
+    unit = propose(density, SCALES, np.log([[0.5, 3.0]]), 3000, [np.random.default_rng(1)])[0]
     box = Box(np.array([-2.0, 0.0]), np.array([1.0, 2.0]), 9)
     table = tabulate_unit(unit, SCALES, box)
     for i, j in ((0, 0), (3, 7), (8, 8)):
