@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     import pymc as pm
 
-__all__ = ["build_pooled", "build_unpooled", "specify_model"]
+__all__ = ["build_paired", "build_pooled", "build_unpooled", "specify_model"]
 
 
 def specify_model(
@@ -219,6 +219,38 @@ def build_pooled(
             lapse = pm.Beta("lapse", alpha=pm.Data("lapse_a", 1.0), beta=pm.Data("lapse_b", 19.0))
             likelihood = pt.logaddexp(pt.log(lapse / 2), pt.log1p(-lapse) + likelihood)
         pm.Potential("log_likelihood", likelihood.sum())
+    return model
+
+
+def build_paired() -> pm.Model:
+    """Contexts of two conditions, those of the first and then, in the same order, those of the second.
+
+    The i-th slope of both conditions is bivariate normal with standard deviations ``tau``, (2,), and correlation ``rho``,
+    intercepts likewise with ``sigma_alpha`` and ``rho_alpha``; correlations are uniform in -1..1. Choices only.
+
+    Returns
+    -------
+    pymc.Model
+        With ``slope``, ``intercept``, ``tau``, ``sigma_alpha``, ``rho`` and ``rho_alpha``.
+    """
+    pm = load_pymc()
+    import pytensor.tensor as pt
+
+    with pm.Model() as model:
+        data = _declare(pm, "choice")
+        used = data["used"]
+        n_contexts, n_slopes = used.shape[0], used.sum()
+
+        def draw(name: str, scale_name: str, correlation: str, size: Any) -> Any:
+            scale = pm.Deterministic(scale_name, pt.exp(_draw_log(pm, f"log_{scale_name}", shape=(2,))))
+            r = pm.Uniform(correlation, -1.0, 1.0)
+            z = pm.Normal(f"{name}_raw", 0.0, 1.0, shape=(size,))
+            half = size // 2
+            return pt.concatenate([scale[0] * z[:half], scale[1] * (r * z[:half] + pt.sqrt(1.0 - r**2) * z[half:])])
+
+        coefficients = pm.Deterministic("slope", _place(pm, draw("slope", "tau", "rho", n_slopes), used))
+        constants = pm.Deterministic("intercept", draw("intercept", "sigma_alpha", "rho_alpha", n_contexts))
+        pm.Potential("log_likelihood", _log_sigmoid(pm, data["s"] * _predict(data, constants, coefficients)).sum())
     return model
 
 

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from selfinterp_stats.choice.arrays import FitArrays
 from selfinterp_stats.choice.design import Design
 from selfinterp_stats.choice.fit import ChoiceSpec
-from selfinterp_stats.choice.models import specify_model
+from selfinterp_stats.choice.models import build_paired, specify_model
+from selfinterp_stats.choice.paired import PairedArrays
 from selfinterp_stats.choice.pooled import list_groups
+from selfinterp_stats.choice.priors import PooledPriors
 from selfinterp_stats.choice.separate import centre_predictors, select_likelihood
 from selfinterp_stats.engines import ESS_NEEDED, ChainAccuracy, NutsDraws, sample_nuts
 from selfinterp_stats.errors import SelfInterpWarning
 from selfinterp_stats.seeding import make_generator
 
-__all__ = ["fit_by_nuts"]
+__all__ = ["fit_by_nuts", "fit_pair_by_nuts"]
 
 Floats = NDArray[np.float64]
 _Sample = partial[NutsDraws]
@@ -58,6 +60,51 @@ def fit_by_nuts(design: Design, spec: ChoiceSpec) -> FitArrays:
             stacklevel=3,
         )
     return arrays
+
+
+def fit_pair_by_nuts(
+    design: Design,
+    members: tuple[NDArray[np.int64], NDArray[np.int64]],
+    priors: PooledPriors,
+    draws: int,
+    seed: int,
+    label: dict[str, Any],
+) -> PairedArrays:
+    """Draw from the joint model of two conditions; arguments are those of ``paired.fit_pair``."""
+    parameters: dict[str, Floats] = {}
+    for name, scale in (("log_tau", priors.tau), ("log_sigma_alpha", priors.sigma_alpha)):
+        parameters |= {f"{name}_location": np.asarray(np.log(scale.median)), f"{name}_sd": np.asarray(scale.sd)}
+    data = _trials(design, np.concatenate(members), "choice")
+    names = ["slope", "intercept", "tau", "sigma_alpha", "rho", "rho_alpha"]
+    own_seed = int(make_generator(seed, "paired nuts", **label).integers(2**62))
+    count = -(-draws // _CHAINS)
+    found = sample_nuts(build_paired, {**data, **parameters}, draws=count, chains=_CHAINS, seed=own_seed, keep=names)
+    accuracy = found.accuracy()
+    used = data["used"].astype(bool)
+    n = len(members[0])
+    flat = {name: _flatten(values.reshape(*values.shape[:2], -1), draws).T for name, values in found.values.items()}
+    slopes = flat["slope"].reshape(2 * n, -1, draws)[used].reshape(2, -1, draws)
+    population = np.concatenate([flat["tau"], flat["rho"], flat["sigma_alpha"], flat["rho_alpha"]])
+    table = _describe_pairs(accuracy, used, n)
+    settled = all(_passes(accuracy[name]) for name in ("tau", "sigma_alpha", "rho", "rho_alpha"))
+    return PairedArrays(slopes, flat["intercept"].reshape(2, n, draws), population, table, settled)
+
+
+def _describe_pairs(accuracy: dict[str, ChainAccuracy], used: NDArray[np.bool_], n: int) -> pd.DataFrame:
+    """Diagnostics of each scenario, the worst of both conditions."""
+    slope, intercept = accuracy["slope"], accuracy["intercept"]
+    ess = np.minimum(np.where(used, slope.ess_bulk, np.inf), np.where(used, slope.ess_tail, np.inf)).min(axis=1)
+    ess = np.minimum(ess, np.minimum(intercept.ess_bulk, intercept.ess_tail))
+    r_hat = np.maximum(np.where(used, slope.r_hat, -np.inf).max(axis=1), intercept.r_hat)
+    size = np.minimum(np.where(used, slope.ess_mean, np.inf).min(axis=1), intercept.ess_mean)
+    ess, r_hat, mcse = (
+        ess.reshape(2, n).min(axis=0),
+        r_hat.reshape(2, n).max(axis=0),
+        size.reshape(2, n).min(axis=0) ** -0.5,
+    )
+    passed = (r_hat < _R_HAT_LIMIT) & (ess >= ESS_NEEDED)
+    table = {"sampler": "nuts", "k_hat": np.nan, "ess": ess, "r_hat": r_hat, "mcse": mcse, "converged": passed}
+    return pd.DataFrame(table)
 
 
 def _is_learned(spec: ChoiceSpec, name: str) -> bool:

@@ -1,5 +1,7 @@
 """Engines: from a log density to draws. They know nothing of choices, scenarios or weights."""
 
+from selfinterp_stats.engines.covariances import LearnedCovariances, PairedDensity
+from selfinterp_stats.engines.joint import sample_joint
 from selfinterp_stats.engines.laplace import sample_laplace
 from selfinterp_stats.engines.nuts import ChainAccuracy, NutsDraws, load_pymc, sample_nuts
 from selfinterp_stats.engines.pooled import PooledDraws, sample_pooled
@@ -11,12 +13,15 @@ __all__ = [
     "ESS_NEEDED",
     "ChainAccuracy",
     "EngineDraws",
+    "LearnedCovariances",
     "LearnedScales",
     "LogDensity",
     "NutsDraws",
+    "PairedDensity",
     "PooledDensity",
     "PooledDraws",
     "load_pymc",
+    "sample_joint",
     "sample_laplace",
     "sample_nuts",
     "sample_pooled",

@@ -101,7 +101,12 @@ class UnitProposals:
 
 
 def propose(
-    density: PooledDensity, prior: LearnedPrior, anchors: Floats, count: int, rngs: Sequence[np.random.Generator]
+    density: PooledDensity,
+    prior: LearnedPrior,
+    anchors: Floats,
+    count: int,
+    rngs: Sequence[np.random.Generator],
+    inflation: float = _INFLATION,
 ) -> list[UnitProposals]:
     """Propose from the mixture around the modes at each anchor.
 
@@ -116,6 +121,8 @@ def propose(
         Proposals for each unit.
     rngs : sequence of numpy.random.Generator
         One for each unit.
+    inflation : float
+        Of the standard deviations of each variable.
     """
     n_units, n_variables = density.shape
     locations = np.empty((len(anchors), n_units, n_variables))
@@ -123,7 +130,7 @@ def propose(
     start = np.zeros((n_units, n_variables))
     for j, anchor in enumerate(anchors):
         modes = find_modes(prior.condition(density, anchor), start=start, decrement=1e-10)
-        locations[j], factors[j], start = modes.location, _INFLATION * modes.factor, modes.location
+        locations[j], factors[j], start = modes.location, inflation * modes.factor, modes.location
     counts = np.full(len(anchors), count // len(anchors))
     counts[: count % len(anchors)] += 1
     component = np.repeat(np.arange(len(anchors)), counts)
@@ -191,6 +198,7 @@ def adapt_unit(
     count: int,
     rng: np.random.Generator,
     by_modes: bool = False,
+    inflation: float = _INFLATION_ADAPTED,
 ) -> UnitProposals:
     """Add components with the moments that the weights at each of some hyperparameters give, and proposals of them.
 
@@ -209,6 +217,8 @@ def adapt_unit(
     by_modes : bool
         Whether what few proposals reach is completed by mode and curvature there, which know more where scales
         lie orders of magnitude apart, and not by the mean shape of the components so far, which is wider.
+    inflation : float
+        Of the standard deviations of each variable.
     """
     weights = normalise_weights(weigh_unit(unit, prior, phi))
     locations, factors = [], []
@@ -226,7 +236,7 @@ def adapt_unit(
             location = known * mean + (1.0 - known) * mode.location[0]
         covariance = known * (row[:, None] * centred).T @ centred + (1.0 - known) * shape
         locations.append(location)
-        factors.append(_INFLATION_ADAPTED * np.linalg.cholesky(covariance))
+        factors.append(inflation * np.linalg.cholesky(covariance))
     counts = np.full(len(phi), count // len(phi))
     fresh = [
         location + _student(rng, n, len(location), _DF_ADAPTED) @ factor.T

@@ -114,3 +114,20 @@ class NormalMeans:
 
     def select(self, problems):
         return NormalMeans(self.y[list(problems)], self.noise)
+
+
+@dataclass(frozen=True)
+class PairedMeans(NormalMeans):
+    """Normal means in pairs: the first and the second half of the variables belong together, first of each half apart."""
+
+    @property
+    def half(self):
+        return self.y.shape[1] // 2
+
+    @property
+    def pairs(self):
+        half = self.half
+        return (slice(0, 1), slice(half, half + 1)), (slice(1, half), slice(half + 1, 2 * half))
+
+    def select(self, problems):
+        return PairedMeans(self.y[list(problems)], self.noise)
