@@ -26,7 +26,14 @@ if TYPE_CHECKING:
         fit_choices,
         read_fit,
     )
-    from selfinterp_stats.correlation import Correlations, TrainingEffects, correlate, estimate_training_effects
+    from selfinterp_stats.correlation import (
+        ConditionComparison,
+        Correlations,
+        TrainingEffects,
+        compare_conditions,
+        correlate,
+        estimate_training_effects,
+    )
     from selfinterp_stats.description import describe_posterior
     from selfinterp_stats.diagnostics import (
         CrossValidation,
@@ -93,7 +100,14 @@ _HOMES = {
         "fit_choices",
         "read_fit",
     ),
-    "correlation": ("Correlations", "TrainingEffects", "correlate", "estimate_training_effects"),
+    "correlation": (
+        "ConditionComparison",
+        "Correlations",
+        "TrainingEffects",
+        "compare_conditions",
+        "correlate",
+        "estimate_training_effects",
+    ),
     "description": ("describe_posterior",),
     "diagnostics": (
         "CrossValidation",
@@ -153,6 +167,7 @@ __all__ = [
     "ChoiceFit",
     "ChoicePriors",
     "ChoiceSpec",
+    "ConditionComparison",
     "Contrasts",
     "Correlations",
     "CrossValidation",
@@ -186,6 +201,7 @@ __all__ = [
     "check_archive",
     "check_posterior_predictive",
     "check_prior_sensitivity",
+    "compare_conditions",
     "compare_models",
     "compute_loo",
     "correlate",

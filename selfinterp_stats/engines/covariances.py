@@ -18,6 +18,7 @@ from selfinterp_stats.engines.protocol import Floats, PooledDensity
 
 __all__ = ["ConditionedPairs", "LearnedCovariances", "Natural", "PairedDensity"]
 
+_WIDEST = 25.0  # log scale
 _FARTHEST = 12.0  # Fisher-transformed correlation: 1 - r is 1e-10 there, and rounding still small
 
 
@@ -89,7 +90,7 @@ class LearnedCovariances:
         gradient[:, :2] = -(split[:, :2] - self.location) / np.square(self.sd)
         second[:, :2] = -1.0 / np.square(self.sd)
         gradient[:, 2] = -2.0 * np.tanh(split[:, 2])
-        second[:, 2] = -2.0 / np.square(np.cosh(split[:, 2]))
+        second[:, 2] = -2.0 * (1.0 - np.square(np.tanh(split[:, 2])))
         return gradient.ravel(), np.diag(second.ravel())
 
     def sizes(self, density: PairedDensity) -> tuple[int, int]:
@@ -113,7 +114,8 @@ class LearnedCovariances:
     def natural_parameters(self, phi: Floats, sizes: tuple[int, int]) -> tuple[Floats, Floats]:
         """Constant and natural parameters at phi (n, H), shapes (n,) and (n, T)."""
         split = phi.reshape(len(phi), -1, 3)
-        first, second = split[..., 0], split[..., 1]
+        # proposals of the hyperparameters themselves may lie anywhere; the prior of phi leaves such draws no weight
+        first, second = np.clip(split[..., 0], -_WIDEST, _WIDEST), np.clip(split[..., 1], -_WIDEST, _WIDEST)
         z = np.clip(split[..., 2], -_FARTHEST, _FARTHEST)
         wide = np.square(np.cosh(z))
         natural = np.stack(
@@ -133,8 +135,8 @@ class LearnedCovariances:
         n_hyper = self.n_hyper
         constant_gradient, constant_hessian = np.zeros(n_hyper), np.zeros((n_hyper, n_hyper))
         gradient, hessian = np.zeros((n_hyper, n_hyper)), np.zeros((n_hyper, n_hyper, n_hyper))
-        for k, (first, second, raw) in enumerate(phi.reshape(-1, 3)):
-            z = float(np.clip(raw, -_FARTHEST, _FARTHEST))
+        limits = np.array([_WIDEST, _WIDEST, _FARTHEST])
+        for k, (first, second, z) in enumerate(np.clip(phi.reshape(-1, 3), -limits, limits)):
             at = slice(3 * k, 3 * k + 3)
             size = sizes[k]
             constant_gradient[at] = [-size, -size, size * np.tanh(z)]

@@ -16,10 +16,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from selfinterp_stats.engines.bridge import bridge_unit
 from selfinterp_stats.engines.checks import TABLE_NOISE, Checks, check_unit, collect_checks, find_check_points
 from selfinterp_stats.engines.covariances import LearnedCovariances, PairedDensity
-from selfinterp_stats.engines.diagnostics import pareto_k_limit
+from selfinterp_stats.engines.diagnostics import effective_size, pareto_k_limit
 from selfinterp_stats.engines.known import KnownDraws, sample_known
 from selfinterp_stats.engines.newton import find_modes
 from selfinterp_stats.engines.pooled import PooledDraws
@@ -51,10 +50,12 @@ _CLOSE = 0.5  # posterior sds that the anchors' ends may move between the last t
 _OUTER = 0.002  # posterior probability beyond the anchors, each way
 _SPACING = 1.6  # of the anchors on one axis, where there is one pair of variables
 _MOST_RUNGS = 12
+_AMPLE = 2.0  # times the effective size needed: with so much, a place gets no further proposals
+_DRAWS_A_VARIABLE = 5.0  # with fewer effective draws, curvatures say more about the shape than weighted moments
 _VOLUME = 2.0  # of proposals, relative to the posterior at their anchor
-_ADAPTATIONS = 4
-_BRIDGES = 2
-_SERVED = 16  # hyperparameters, besides those that are checked, that draws of the exact sampler are to serve
+_ADAPTATIONS = 10
+_DOUBLINGS = 2  # of the proposals for a place, round by round
+_SERVED = 20  # draws of the hyperparameters, besides anchors and what is checked, that proposals are to serve
 _FEW_DRAWS = 1_000  # of the hyperparameters, as long as proposals are still being made
 _REFERENCES = 16  # hyperparameters that Monte-Carlo errors are found for
 
@@ -185,8 +186,9 @@ def sample_joint(
     Returns
     -------
     PooledDraws
-        Draws of the hyperparameters and diagnostics; units pass as in ``sample_pooled``. The hyperparameters are settled if
-        the noise of their marginal likelihood is at most 0.04 and their own importance weights, or chains, pass as well.
+        Draws of the hyperparameters and diagnostics; units pass as in ``sample_pooled``, and what does not pass after ten
+        rounds of further proposals is left to the caller, there being no exact sampler here. Hyperparameters are settled if
+        the noise of their marginal likelihood is at most 0.04 and their own importance weights pass as well.
     """
     with open_threads() as threads:
         return _sample(_Hierarchy(densities, prior, make_rng, threads), draws, store)
@@ -199,22 +201,17 @@ def _sample(hierarchy: _Hierarchy, draws: int, store: Store) -> PooledDraws:
     units = hierarchy.propose(_find_anchors(hierarchy), count)
     sampler = np.full(n_units, "importance", dtype="<U10")
     few = min(draws, _FEW_DRAWS)
-    for attempt in range(_ADAPTATIONS + _BRIDGES + 1):
+    for attempt in range(_ADAPTATIONS + 1):
         phi = _sample_hyper(hierarchy, units, few, f"hyper {attempt}").draws
         points = find_check_points(phi)
         checks = _check(hierarchy, units, points)
         failed = checks.fail(pareto_k_limit(count), needed)
-        poor = failed | checks.noisy if attempt < _ADAPTATIONS else failed
-        if not poor.any() or attempt == _ADAPTATIONS + _BRIDGES:
+        poor = failed | checks.noisy
+        if not poor.any() or attempt == _ADAPTATIONS:
             break
-        if attempt < _ADAPTATIONS:
-            places = np.concatenate([points, _spread_anchors(phi, hierarchy.largest)])
-            units = _adapt(hierarchy, units, poor, places, count * 2**attempt)
-            sampler[poor] = "adapted"
-        else:
-            wanted = np.concatenate([points, phi[:: -(-few // _SERVED)]])
-            units = _bridge(hierarchy, units, failed, wanted, needed, count)
-            sampler[failed] = "slice"
+        places = np.concatenate([points, _spread_anchors(phi, hierarchy.largest), phi[:: -(-few // _SERVED)]])
+        units = _adapt(hierarchy, units, poor, places, needed, min(attempt, _DOUBLINGS))
+        sampler[poor] = "adapted"
     hyper = _sample_hyper(hierarchy, units, draws, "hyper")
     return _finish(hierarchy, units, hyper, checks, ~failed, sampler, store)
 
@@ -233,7 +230,7 @@ def _find_anchors(hierarchy: _Hierarchy) -> Floats:
     for attempt in range(_PILOTS):
         posterior = some.marginalise(some.propose(anchors, _PILOT_PROPOSALS))
         rng = hierarchy.make_rng(f"pilot {attempt}", -1, -1)
-        phi = sample_known(posterior, _PILOT_DRAWS, rng, exact=False).draws
+        phi = sample_known(posterior, _PILOT_DRAWS, rng).draws
         before, anchors = anchors, _spread_anchors(phi, size)
         reach = np.maximum(_CLOSE * phi.std(axis=0), _SPACING / np.sqrt(size))
         ends = [np.abs(bound(anchors, axis=0) - bound(before, axis=0)) for bound in (np.min, np.max)]
@@ -308,30 +305,33 @@ def _check(hierarchy: _Hierarchy, units: list[UnitProposals], points: Floats) ->
 
 
 def _adapt(
-    hierarchy: _Hierarchy, units: list[UnitProposals], poor: NDArray[np.bool_], points: Floats, count: int
-) -> list[UnitProposals]:
-    def adapt(i: int, b: int, unit: UnitProposals) -> UnitProposals:
-        rng = hierarchy.make_rng(f"adapt {len(unit.counts)}", i, b)
-        density = hierarchy.densities[i].select([b])
-        return adapt_unit(density, unit, hierarchy.prior, points, count, rng, by_modes=True, inflation=_inflate(density))
-
-    return hierarchy.renew(units, poor, adapt)
-
-
-def _bridge(
     hierarchy: _Hierarchy,
     units: list[UnitProposals],
-    failed: NDArray[np.bool_],
-    wanted: Floats,
+    poor: NDArray[np.bool_],
+    places: Floats,
     needed: float,
-    count: int,
+    doublings: int,
 ) -> list[UnitProposals]:
-    def bridge(i: int, b: int, unit: UnitProposals) -> UnitProposals:
-        known = 0 if unit.chains is None else len(unit.chains.references)
-        rng = hierarchy.make_rng(f"slice {known}", i, b)
-        return bridge_unit(hierarchy.densities[i].select([b]), unit, hierarchy.prior, wanted, needed, count, rng)
+    """Further proposals for some units, around those places that the ones so far serve least."""
 
-    return hierarchy.renew(units, failed, bridge)
+    def adapt(i: int, b: int, unit: UnitProposals) -> UnitProposals:
+        density = hierarchy.densities[i].select([b])
+        ess = effective_size(normalise_weights(weigh_unit(unit, hierarchy.prior, places)))
+        chosen = places[ess < _AMPLE * needed] if (ess < _AMPLE * needed).any() else places
+        count = round(needed * 2**doublings) * len(chosen)
+        return adapt_unit(
+            density,
+            unit,
+            hierarchy.prior,
+            chosen,
+            count,
+            hierarchy.make_rng(f"adapt {len(unit.counts)}", i, b),
+            by_modes=True,
+            inflation=_inflate(density),
+            prior_size=_DRAWS_A_VARIABLE * density.shape[1],
+        )
+
+    return hierarchy.renew(units, poor, adapt)
 
 
 def _finish(
@@ -345,26 +345,25 @@ def _finish(
 ) -> PooledDraws:
     phi = hyper.draws
 
-    def finish(item: tuple[tuple[int, int], UnitProposals]) -> tuple[Floats, float, float]:
+    def finish(item: tuple[tuple[int, int], UnitProposals]) -> tuple[Floats, float]:
         (i, b), unit = item
         draws = unit.points[_pick(unit, hierarchy.prior, phi, hierarchy.make_rng("resample", i, b))]
         store(i, b, draws)
         errors = _find_errors(unit, hierarchy.prior, phi, draws)
-        return errors, float((errors / draws.std(axis=0)).max()), np.nan if unit.chains is None else unit.chains.r_hat
+        return errors, float((errors / draws.std(axis=0)).max())
 
     found = list(hierarchy.threads.map(finish, zip(hierarchy.places, units, strict=True)))
     sizes = [density.shape[0] for density in hierarchy.densities]
-    errors = iter(error for error, _, _ in found)
-    r_hat = np.array([value for _, _, value in found])
+    errors = iter(error for error, _ in found)
     return PooledDraws(
         phi=phi,
         k_hat=checks.k_hat,
         ess=checks.ess,
-        mcse=np.array([relative for _, relative, _ in found]),
+        mcse=np.array([relative for _, relative in found]),
         mean_errors=[np.array([next(errors) for _ in range(size)]) for size in sizes],
         sampler=sampler,
-        r_hat=r_hat,
-        converged=passed & ~(r_hat >= 1.01),
+        r_hat=np.full(len(found), np.nan),
+        converged=passed,
         total_noise=float((1.0 / checks.ess).sum()),
         table_noise=checks.table_noise,
         settled=hyper.converged and checks.table_noise <= TABLE_NOISE,

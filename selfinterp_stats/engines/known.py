@@ -13,7 +13,7 @@ import numpy as np
 from selfinterp_stats.engines.diagnostics import effective_size, pareto_k, pareto_k_limit
 from selfinterp_stats.engines.protocol import Floats, LogDensity
 from selfinterp_stats.engines.shared import adapt_unit, normalise_weights, propose
-from selfinterp_stats.engines.slice import ESS_NEEDED, sample_slice
+from selfinterp_stats.engines.slice import ESS_NEEDED
 
 __all__ = ["KnownDraws", "sample_known"]
 
@@ -30,9 +30,9 @@ class KnownDraws:
     draws : numpy.ndarray
         Shape (S, D).
     k_hat, ess : float
-        Pareto k-hat and effective size of the importance weights; of the chains where the exact sampler was used.
+        Pareto k-hat and effective size of the importance weights.
     converged : bool
-        Whether the weights passed their checks, or the chains theirs.
+        Whether the weights passed their checks.
     """
 
     draws: Floats
@@ -61,7 +61,7 @@ class _NoPrior:
         return np.asarray(phi[0])
 
 
-def sample_known(density: Any, draws: int, rng: np.random.Generator, *, exact: bool = True) -> KnownDraws:
+def sample_known(density: Any, draws: int, rng: np.random.Generator) -> KnownDraws:
     """Draw from a single problem.
 
     Parameters
@@ -72,14 +72,12 @@ def sample_known(density: Any, draws: int, rng: np.random.Generator, *, exact: b
         Draws to return.
     rng : numpy.random.Generator
         Source of randomness.
-    exact : bool
-        Whether to turn to the exact sampler where importance sampling fails.
 
     Returns
     -------
     KnownDraws
-        By importance where k-hat stays below min(1 - 1/log10(P), 0.7) for P proposals and the effective size is at least
-        400, or a tenth of the draws where these are few; else from the exact sampler.
+        Converged where k-hat stays below min(1 - 1/log10(P), 0.7) for P proposals and the effective size is at least 400,
+        or a tenth of the draws where these are few.
     """
     prior = _NoPrior()
     few = max(200, round(_FIRST * draws))
@@ -93,7 +91,4 @@ def sample_known(density: Any, draws: int, rng: np.random.Generator, *, exact: b
     chosen = np.minimum(np.searchsorted(cumulative, places, side="right"), len(weights) - 1)
     found = unit.points[rng.permutation(chosen)]
     passed = k_hat < pareto_k_limit(len(weights)) and ess >= min(ESS_NEEDED, 0.1 * draws)
-    if passed or not exact:
-        return KnownDraws(found, k_hat, ess, passed)
-    chains = sample_slice(density, found, draws, rng)
-    return KnownDraws(chains.draws, k_hat, chains.ess, chains.converged)
+    return KnownDraws(found, k_hat, ess, passed)

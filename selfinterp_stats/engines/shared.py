@@ -28,7 +28,7 @@ _DF = 8.0
 _INFLATION = 1.15  # of the standard deviations: one anchor serves scales somewhat larger and smaller than its own
 _DF_ADAPTED = 5.0
 _INFLATION_ADAPTED = 1.2
-_PRIOR_SIZE = 20.0  # effective draws that curvatures are worth beside the weighted moments
+_PRIOR_SIZE = 20.0
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,7 @@ def adapt_unit(
     rng: np.random.Generator,
     by_modes: bool = False,
     inflation: float = _INFLATION_ADAPTED,
+    prior_size: float = _PRIOR_SIZE,
 ) -> UnitProposals:
     """Add components with the moments that the weights at each of some hyperparameters give, and proposals of them.
 
@@ -219,6 +220,8 @@ def adapt_unit(
         lie orders of magnitude apart, and not by the mean shape of the components so far, which is wider.
     inflation : float
         Of the standard deviations of each variable.
+    prior_size : float
+        Effective draws that modes and curvatures, or mean shapes, are worth beside weighted moments.
     """
     weights = normalise_weights(weigh_unit(unit, prior, phi))
     locations, factors = [], []
@@ -228,7 +231,7 @@ def adapt_unit(
         mean = row @ unit.points
         centred = unit.points - mean
         size = 1.0 / np.square(row).sum()
-        known = size / (size + _PRIOR_SIZE)
+        known = size / (size + prior_size)
         location = mean
         if by_modes:
             mode = find_modes(prior.condition(density, at), start=start, decrement=1e-10)

@@ -23,10 +23,5 @@ def test_skewed_densities():
     assert np.allclose(found.draws.var(axis=0), polygamma(1, 2.0), rtol=0.1)
 
 
-def test_what_proposals_cannot_cover_goes_to_the_exact_sampler():
-    density = HeavyTails(1, 4, 1.2)
-    weighted = sample_known(density, 2000, np.random.default_rng(4), exact=False)
-    assert not weighted.converged
-    chains = sample_known(density, 2000, np.random.default_rng(4))
-    assert chains.converged
-    assert np.abs(np.median(chains.draws, axis=0)).max() < 0.2
+def test_what_proposals_cannot_cover_is_said():
+    assert not sample_known(HeavyTails(1, 4, 1.2), 2000, np.random.default_rng(4)).converged
