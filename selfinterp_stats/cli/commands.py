@@ -32,6 +32,7 @@ _PER_KIND = 3  # warnings shown of one kind in one file; all are counted
 )
 @click.argument("archive", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to make for the results.")
+@click.option("--by", metavar="COLUMN", help="Condition column: do everything condition by condition, and compare them.")
 @click.option("--draws", default=4000, show_default=True, help="Posterior draws for each scenario (100 or more).")
 @click.option("--seed", default=1, show_default=True, help="Seed; the same seed gives the same files.")
 @click.option("--strict", is_flag=True, help="Treat warnings about the data as errors.")
@@ -39,14 +40,22 @@ _PER_KIND = 3  # warnings shown of one kind in one file; all are counted
 @click.option("--quiet", is_flag=True, help="Print nothing but errors (and the JSON, with --json).")
 @click.option("--force", is_flag=True, help="Replace OUT if it holds an earlier reanalysis and nothing else.")
 def reanalyze_command(
-    archive: Path, out: Path, draws: int, seed: int, strict: bool, as_json: bool, quiet: bool, force: bool
+    archive: Path,
+    out: Path,
+    by: str | None,
+    draws: int,
+    seed: int,
+    strict: bool,
+    as_json: bool,
+    quiet: bool,
+    force: bool,
 ) -> None:
     """Re-analyse the trials in the folder ARCHIVE.
 
     Fits the published choice model to every scenario, and one with partial pooling beside it, correlates used with
     reported weights, prints one table and writes the folder OUT: correlations.csv, instillation.csv, contrasts.csv,
     weights.csv, weights_partial.csv, population.csv, attrition.csv, posterior.nc, posterior_partial.nc, figures and
-    manifest.json.
+    manifest.json; with --by also conditions.csv.
     """
     from selfinterp_stats.report import describe_reanalysis, encode_reanalysis, reanalyze, write_reanalysis
     from selfinterp_stats.report.folder import check_target
@@ -57,9 +66,9 @@ def reanalyze_command(
     check_target(Path(os.path.abspath(out)), force)
     check_draws(draws)
     check_seed(seed)
-    with warnings.catch_warnings(record=True) as caught, Steps(_STEPS, quiet=quiet) as steps:
+    with warnings.catch_warnings(record=True) as caught, Steps(_STEPS + (by is not None), quiet=quiet) as steps:
         warnings.simplefilter("always", SelfInterpWarning)
-        result = reanalyze(archive, draws=draws, seed=seed, strict=strict, progress=steps.begin)
+        result = reanalyze(archive, by=by, draws=draws, seed=seed, strict=strict, progress=steps.begin)
         steps.begin("writing tables, draws and figures")
         write_reanalysis(result, out, force=force, run=_describe_run(started))
         steps.begin(f"done in {time.perf_counter() - started:.1f} s")

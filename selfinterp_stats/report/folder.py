@@ -176,6 +176,9 @@ def _write_tables(result: Reanalysis, folder: Path) -> None:
         "population.csv": result.population_table(),
         "attrition.csv": result.attrition_table(),
     }
+    conditions = result.conditions_table()
+    if conditions is not None:
+        tables["conditions.csv"] = conditions
     for name, table in tables.items():
         table.to_csv(folder / name, index=False, float_format=_DIGITS, lineterminator="\n", encoding="utf-8")
 
@@ -186,10 +189,10 @@ def _write_figures(result: Reanalysis, folder: Path) -> None:
     if correlations.table.empty:
         return
     _save(plot_correlations(correlations), folder / "correlations")
-    groups = correlations.table[["base_model", "preferences"]].drop_duplicates()
-    for model, preferences in groups.itertuples(index=False):
-        stem = _free_stem(folder, f"used_vs_reported_{model}_{preferences}")
-        _save(plot_used_against_reported(correlations.select(base_model=model, preferences=preferences)), stem)
+    keys = list(result.fit.spec.by)
+    for group in correlations.table[keys].drop_duplicates().itertuples(index=False):
+        stem = _free_stem(folder, "_".join(["used_vs_reported", *map(str, group)]))
+        _save(plot_used_against_reported(correlations.select(**dict(zip(keys, group, strict=True)))), stem)
 
 
 def _free_stem(folder: Path, name: str) -> Path:
@@ -217,7 +220,7 @@ def _write_manifest(result: Reanalysis, folder: Path, run: Mapping[str, Any]) ->
         "software": {"selfinterp-stats": __version__, **{name: version(name) for name in _LIBRARIES}},
         "python": platform.python_version(),
         "inputs": {role.name: digest for role, digest in result.archive.files},
-        "options": {"draws": spec.draws, "seed": spec.seed},
+        "options": {"draws": spec.draws, "seed": spec.seed, **({} if result.by is None else {"by": result.by})},
         "model": _describe_model(result.fit, result.weights),
         "model_partial": _describe_model(result.partial, result.weights_partial),
         "outputs": sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()),
@@ -239,5 +242,5 @@ def _describe_model(fit: ChoiceFit, weights: Weights) -> dict[str, Any]:
         "priors": str(fit.spec.priors),
         "inference": fit.spec.inference,
         "interval": f"{weights.prob:g} HDI",
-        "exact_sampler": fit.contexts.loc[exact, ["base_model", "preferences", "scenario"]].to_numpy().tolist(),
+        "exact_sampler": fit.contexts.loc[exact, [*fit.spec.by, "scenario"]].to_numpy().tolist(),
     }

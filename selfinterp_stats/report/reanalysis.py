@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from selfinterp_stats.archive import Archive, read_archive
 from selfinterp_stats.choice import ChoiceFit, fit_choices
-from selfinterp_stats.correlation import Correlations, TrainingEffects, correlate, estimate_training_effects
-from selfinterp_stats.errors import SelfInterpWarning
+from selfinterp_stats.correlation import (
+    ConditionComparison,
+    Correlations,
+    TrainingEffects,
+    compare_conditions,
+    correlate,
+    estimate_training_effects,
+)
+from selfinterp_stats.errors import ArgumentError, SelfInterpWarning
 from selfinterp_stats.weights import Weights
 
 __all__ = ["Reanalysis", "reanalyze"]
@@ -50,6 +58,7 @@ _WEIGHT_COLUMNS = [
     "target",
     "k_hat",
 ]
+_GROUPS = ("base_model", "preferences")
 _ATTRITION_COLUMNS = ["stage", "file", "base_model", "preferences", "reporter", "scenario", "kind", "unit", "count"]
 
 
@@ -75,6 +84,10 @@ class Reanalysis:
         Used against target weights, instilled preferences only.
     training : TrainingEffects
         What introspection training changed.
+    by : str, optional
+        Column of the decisions whose values, the conditions, are kept apart in all of these.
+    comparison : ConditionComparison, optional
+        Used weights compared between them.
     """
 
     archive: Archive
@@ -85,14 +98,16 @@ class Reanalysis:
     correlations: Correlations
     instillation: Correlations
     training: TrainingEffects
+    by: str | None = None
+    comparison: ConditionComparison | None = None
 
     def correlations_table(self) -> pd.DataFrame:
         """Rows of ``correlations.csv``."""
-        return self.correlations.table[_CORRELATION_COLUMNS]
+        return self._choose(self.correlations.table, _CORRELATION_COLUMNS)
 
     def instillation_table(self) -> pd.DataFrame:
         """Rows of ``instillation.csv``."""
-        return self.instillation.table[_INSTILLATION_COLUMNS]
+        return self._choose(self.instillation.table, _INSTILLATION_COLUMNS)
 
     def contrasts_table(self) -> pd.DataFrame:
         """Rows of ``contrasts.csv``."""
@@ -108,14 +123,26 @@ class Reanalysis:
 
     def population_table(self) -> pd.DataFrame:
         """Rows of ``population.csv``: the hyperparameters of the partially pooled fit."""
-        return self.partial.describe_population()
+        population = self.partial.describe_population()
+        return population if self.by is None else population.rename(columns={self.by: "condition"})
+
+    def conditions_table(self) -> pd.DataFrame | None:
+        """Rows of ``conditions.csv``; None where conditions are not kept apart."""
+        return None if self.comparison is None else self.comparison.table
+
+    def _choose(self, table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+        """Some columns, and after the groups the condition, if there is one."""
+        if self.by is None:
+            return table[columns]
+        place = max(i for i, name in enumerate(columns) if name in _GROUPS) + 1
+        return table.rename(columns={self.by: "condition"})[[*columns[:place], "condition", *columns[place:]]]
 
     def _add_targets(self, weights: Weights, fit: ChoiceFit) -> pd.DataFrame:
-        keys = ["base_model", "preferences", "scenario", "slot"]
+        keys = [*fit.spec.by, "scenario", "slot"]
         table = weights.table.merge(fit.plug_in()[[*keys, "plug_in"]], on=keys, how="left")
         targets = self.archive.targets.frame[["scenario", "slot", "target"]].assign(preferences="instilled")
         table = table.merge(targets, on=["preferences", "scenario", "slot"], how="left")
-        return table[_WEIGHT_COLUMNS].sort_values(keys, ignore_index=True)
+        return self._choose(table.sort_values(keys, ignore_index=True), _WEIGHT_COLUMNS)
 
     def attrition_table(self) -> pd.DataFrame:
         """Rows of ``attrition.csv``: findings of the reading, and what was left out of fits and correlations."""
@@ -125,16 +152,19 @@ class Reanalysis:
         parts = [found, fitted]
         for what, result in (("correlations", self.correlations), ("instillation", self.instillation)):
             parts.append(result.left_out.rename(columns={"reason": "kind"}).assign(stage=what))
-        filled = [part.reindex(columns=_ATTRITION_COLUMNS) for part in parts if len(part)]
+        columns = [*_ATTRITION_COLUMNS, *([] if self.by is None else [self.by])]
+        filled = [part.reindex(columns=columns) for part in parts if len(part)]
         if not filled:
-            return pd.DataFrame(columns=_ATTRITION_COLUMNS)
+            return self._choose(pd.DataFrame(columns=columns), _ATTRITION_COLUMNS)
         table = pd.concat([part.astype({"count": "int64"}) for part in filled], ignore_index=True)
-        return table.sort_values(_ATTRITION_COLUMNS[:-1], ignore_index=True)
+        order = [name for name in columns if name != "count"]
+        return self._choose(table.sort_values(order, ignore_index=True), _ATTRITION_COLUMNS)
 
 
 def reanalyze(
     source: str | Path | Archive,
     *,
+    by: str | None = None,
     draws: int = 4000,
     seed: int = 1,
     strict: bool = False,
@@ -146,6 +176,9 @@ def reanalyze(
     ----------
     source : str, pathlib.Path or Archive
         Folder with the trials, or an archive that has been read or simulated.
+    by : str, optional
+        Condition column of the decisions, such as a trigger in the prompt. Everything is then done condition by condition,
+        tables get a column ``condition``, and used weights are compared between conditions (``compare_conditions``).
     draws, seed : int
         Draws for each scenario and correlation, and what makes them repeatable.
     strict : bool
@@ -181,18 +214,56 @@ def reanalyze(
             progress(step)
 
     archive = _take_archive(source, strict, say)
+    groups = _find_groups(archive, by)
+    comparison = None
+    if by is not None:
+        say(f"comparing weights between values of {by}")
+        comparison = compare_conditions(archive.decisions, archive.scenarios, by, draws=draws, seed=seed)
     say(f"fitting {len(archive.decisions):,} decisions")
-    fit = fit_choices(archive.decisions, archive.scenarios, pooling="none", draws=draws, seed=seed)
+    fit = fit_choices(archive.decisions, archive.scenarios, by=groups, pooling="none", draws=draws, seed=seed)
     say("fitting them with partial pooling")
-    partial = fit_choices(archive.decisions, archive.scenarios, draws=draws, seed=seed)
+    partial = fit_choices(archive.decisions, archive.scenarios, by=groups, draws=draws, seed=seed)
     say(f"summarising {len(fit.slopes):,} weights")
     weights, weights_partial = fit.weights(), partial.weights()
     say("correlating used with reported and target weights")
     correlations = correlate(fit, archive.reports, draws=draws, seed=seed)
     instillation = correlate(fit, archive.targets, draws=draws, seed=seed).select(preferences="instilled")
     say("contrasting reports before and after introspection training")
-    training = estimate_training_effects(correlations, draws=draws, seed=seed)
-    return Reanalysis(archive, fit, weights, partial, weights_partial, correlations, instillation, training)
+    training = _contrast(correlations, by, draws, seed)
+    return Reanalysis(archive, fit, weights, partial, weights_partial, correlations, instillation, training, by, comparison)
+
+
+def _find_groups(archive: Archive, by: str | None) -> tuple[str, ...]:
+    if by is None:
+        return _GROUPS
+    known = archive.decisions.conditions
+    if by not in known:
+        raise ArgumentError(
+            "by",
+            expected=f"a condition column of the decisions ({', '.join(known) or 'these trials have none'})",
+            got=repr(by),
+            remedy="leave it out, or add the column to the files with the decisions",
+        )
+    return (*_GROUPS, by)
+
+
+def _contrast(correlations: Correlations, by: str | None, draws: int, seed: int) -> TrainingEffects:
+    """Effects of training, under each condition by itself where these are kept apart."""
+    if by is None:
+        return estimate_training_effects(correlations, draws=draws, seed=seed)
+    tables, values, notes = [], [], []
+    for condition in correlations.table[by].unique():
+        chosen = correlations.select(**{by: condition})
+        chosen = replace(chosen, points=chosen.points.drop(columns=by))
+        found = estimate_training_effects(chosen, draws=draws, seed=seed)
+        tables.append(found.table.assign(condition=condition))
+        values.append(found.values)
+        notes += [f"{condition}: {note}" for note in found.notes]
+    if not tables:
+        empty = replace(correlations, points=correlations.points.drop(columns=by))
+        found = estimate_training_effects(empty, draws=draws, seed=seed)
+        return replace(found, table=found.table.assign(condition=""))
+    return TrainingEffects(pd.concat(tables, ignore_index=True), np.concatenate(values), found.prob, tuple(notes))
 
 
 def _take_archive(source: str | Path | Archive, strict: bool, say: Progress) -> Archive:

@@ -7,6 +7,7 @@ import math
 
 import pandas as pd
 
+from selfinterp_stats.correlation import ConditionComparison
 from selfinterp_stats.report.reanalysis import Reanalysis
 
 __all__ = ["align_columns", "describe_reanalysis", "encode_reanalysis"]
@@ -22,6 +23,7 @@ def describe_reanalysis(result: Reanalysis) -> str:
             {
                 "base model": table["base_model"],
                 "preferences": table["preferences"],
+                **_show_condition(table),
                 "reports of": table["reporter"],
                 "weights": table["n_weights"].astype(str),
                 "r": table["pearson_r"].map(_number),
@@ -38,11 +40,14 @@ def describe_reanalysis(result: Reanalysis) -> str:
     else:
         lines.append("No reports to correlate with.")
     for _, row in result.instillation_table().iterrows():
+        whose = ", ".join(str(row[key]) for key in ("base_model", "condition") if key in row)
         lines.append(
-            f"Used against target weights, {row['base_model']}: r = {_number(row['pearson_r'])} "
+            f"Used against target weights, {whose}: r = {_number(row['pearson_r'])} "
             f"{_interval(row['cluster_r_low'], row['cluster_r_high'])}, {row['n_weights']} weights"
         )
     lines += _describe_training(result)
+    if result.comparison is not None:
+        lines += [*_describe_conditions(result.comparison)]
     lines.append(_describe_checks(result))
     return "\n".join(lines)
 
@@ -56,6 +61,7 @@ def _describe_training(result: Reanalysis) -> list[str]:
     shown = pd.DataFrame(
         {
             "preferences": table["preferences"],
+            **_show_condition(table),
             "method": table["method"],
             f"slope after less before, {result.training.prob:.0%} HDI": [
                 f"{_number(m)} {_interval(lo, hi)}"
@@ -66,6 +72,25 @@ def _describe_training(result: Reanalysis) -> list[str]:
     return ["Effect of introspection training", align_columns(shown), *result.training.notes]
 
 
+def _show_condition(table: pd.DataFrame) -> dict[str, pd.Series]:
+    return {"condition": table["condition"]} if "condition" in table else {}
+
+
+def _describe_conditions(comparison: ConditionComparison) -> list[str]:
+    table = comparison.table
+    prob = f"{comparison.prob:.0%} HDI"
+    shown = {key: table[key] for key in ("base_model", "preferences", "condition_a", "condition_b")}
+    for measure in ("r", "cosine"):
+        columns = table[[f"{measure}_median", f"{measure}_hdi_low", f"{measure}_hdi_high"]]
+        shown[f"{measure}, {prob}"] = pd.Series(
+            [f"{_number(m)} {_interval(lo, hi)}" for m, lo, hi in columns.itertuples(index=False)], index=table.index
+        )
+    flips = zip(table["sign_flips_expected"], table["n_weights"], strict=True)
+    shown["signs expected to differ"] = pd.Series([f"{found:.1f} of {n}" for found, n in flips], index=table.index)
+    frame = pd.DataFrame(shown).rename(columns=lambda name: name.replace("_", " "))
+    return ["Used weights under different conditions, scenarios resampled", align_columns(frame)]
+
+
 def encode_reanalysis(result: Reanalysis) -> str:
     """Correlations, instillation and contrasts as JSON; what is not identified is null."""
     tables = {
@@ -73,6 +98,9 @@ def encode_reanalysis(result: Reanalysis) -> str:
         "instillation": result.instillation_table(),
         "contrasts": result.contrasts_table(),
     }
+    conditions = result.conditions_table()
+    if conditions is not None:
+        tables["conditions"] = conditions
     return json.dumps({name: _records(table) for name, table in tables.items()}, indent=2, ensure_ascii=False)
 
 
