@@ -10,6 +10,8 @@ from selfinterp_stats.engines.bridge import bridge_unit
 from selfinterp_stats.engines.diagnostics import effective_size
 from selfinterp_stats.engines.shared import propagate_noise, propose, weigh_unit
 
+pytestmark = pytest.mark.thorough
+
 SCALES = LearnedScales(np.log([0.5, 3.0]), np.ones(2))
 WANTED = np.array([[np.log(0.7), log_tau] for log_tau in np.linspace(-1.2, 1.6, 8)])
 

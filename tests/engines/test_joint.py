@@ -7,6 +7,8 @@ from helpers.densities import PairedMeans
 from selfinterp_stats.engines import LearnedCovariances, sample_joint
 from selfinterp_stats.seeding import make_generator
 
+pytestmark = pytest.mark.thorough
+
 PRIOR = LearnedCovariances(np.log([[0.5, 0.5], [3.0, 3.0]]), np.ones((2, 2)))
 
 
