@@ -8,17 +8,19 @@ import numpy as np
 import pandas as pd
 
 from selfinterp_stats.correlation import Correlations
+from selfinterp_stats.diagnostics import DecisionChecks
 from selfinterp_stats.errors import ArgumentError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_correlations", "plot_used_against_reported"]
+__all__ = ["plot_calibration", "plot_correlations", "plot_used_against_reported"]
 
 _COLOURS = {"base": "#7a7a7a", "preference-trained": "#2b6cb0", "introspection-trained": "#c2571a"}
 _OTHER_COLOUR = "#2f6f4f"
 _CLUSTER_COLOUR = "#111111"
+_MOST_COLUMNS = 4
 _EDGE = 112.0  # axes end a little beyond the scale, so that points at ±100 are whole
 
 
@@ -105,6 +107,47 @@ def plot_correlations(correlations: Correlations) -> Figure:
     ax.set_xlabel(f"correlation with used weights\nthick: {correlations.prob:.0%} HDI of the slope; "
                   f"thin: {correlations.prob:.0%} HDI of r, scenarios resampled", fontsize=8)  # fmt: skip
     _clean(ax)
+    return figure
+
+
+def plot_calibration(checks: DecisionChecks) -> Figure:
+    """Predicted probability of A, out of sample, against the share of A among such trials; a panel for each group.
+
+    The line is the isotonic regression, the band where it would lie if predictions were right.
+
+    Parameters
+    ----------
+    checks : DecisionChecks
+        From ``check_decisions``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    table, overall = checks.calibration, checks.overall
+    keys = list(table.columns[: list(table.columns).index("predicted")])
+    columns = min(len(overall), _MOST_COLUMNS)
+    rows = -(-len(overall) // columns)
+    figure = _new_figure(2.9 * columns + 0.5, 3.5 * rows + 0.5)
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for ax, (_, row) in zip(axes, overall.iterrows(), strict=False):
+        inside = np.ones(len(table), dtype=bool)
+        for key in keys:
+            inside &= (table[key] == row[key]).to_numpy()
+        curve = table[inside]
+        ax.plot([0, 1], [0, 1], color="#999999", lw=0.8, ls=(0, (4, 3)))
+        ax.fill_between(curve["predicted"], curve["band_low"], curve["band_high"], color="#2b6cb0", alpha=0.2, lw=0)
+        ax.plot(curve["predicted"], curve["share"], color="#2b6cb0", lw=1.4)
+        ax.set_xlim(0, 1)
+        ax.set_ylim(0, 1)
+        ax.set_aspect("equal")
+        numbers = f"log loss {row['log_loss_out']:.2f}, miscalibration {row['miscalibration']:.3f}"
+        ax.set_title("\n".join([*(str(row[key]) for key in keys), numbers]), fontsize=8, parse_math=False)
+        _clean(ax)
+    for ax in axes[len(overall) :]:
+        ax.set_visible(False)
+    figure.supxlabel("predicted probability of A, out of sample", fontsize=8.5)
+    figure.supylabel("share of A", fontsize=8.5)
     return figure
 
 

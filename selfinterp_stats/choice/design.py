@@ -38,6 +38,8 @@ class Design:
         0 where the logit is known, +1 where it is a lower bound and -1 where it is an upper one, shape (N,); 0 for choices.
     first : numpy.ndarray of int
         Context c has the trials first[c] .. first[c + 1] - 1.
+    rows : numpy.ndarray of int
+        Place of each trial in the table of decisions, shape (N,).
     left_out : pandas.DataFrame
         Trials that enter no context, counted: the grouping columns, ``scenario, reason, count``.
     """
@@ -48,6 +50,7 @@ class Design:
     s: Floats
     side: Floats
     first: NDArray[np.int64]
+    rows: NDArray[np.int64]
     left_out: pd.DataFrame
 
 
@@ -103,8 +106,9 @@ def build_design(
         ],
         ignore_index=True,
     )
-    if without.any() or mute.any():  # a copy only where it is needed
-        frame = frame[~without & ~mute]
+    places = np.flatnonzero(~without & ~mute)
+    if len(places) < len(frame):  # a copy only where it is needed
+        frame = frame.iloc[places]
     frame = frame.reset_index(drop=True)
     if frame.empty and mute.any():
         raise ArgumentError(
@@ -113,7 +117,7 @@ def build_design(
             got="a table without any",
             remedy="pass response='probability'" if response == "choice" else "pass response='choice'",
         )
-    return _arrange(frame, scenarios, by, left_out, None if response == "choice" else truncation)
+    return _arrange(frame, places, scenarios, by, left_out, None if response == "choice" else truncation)
 
 
 def _count_left_out(frame: pd.DataFrame, by: Sequence[str], reason: str) -> pd.DataFrame:
@@ -123,7 +127,12 @@ def _count_left_out(frame: pd.DataFrame, by: Sequence[str], reason: str) -> pd.D
 
 
 def _arrange(
-    frame: pd.DataFrame, scenarios: Scenarios, by: list[str], left_out: pd.DataFrame, truncation: float | None
+    frame: pd.DataFrame,
+    places: NDArray[np.int64],
+    scenarios: Scenarios,
+    by: list[str],
+    left_out: pd.DataFrame,
+    truncation: float | None,
 ) -> Design:
     x = _differences(frame, scenarios)
     if truncation is None:
@@ -144,7 +153,7 @@ def _arrange(
     contexts["n_attributes"] = [sizes[name] for name in contexts["scenario"]]
     contexts["share_a"] = np.bincount(context, weights=chose_a) / n_trials
     first = np.concatenate([[0], np.cumsum(n_trials)]).astype(np.int64)
-    return Design(contexts, _slope_index(contexts, scenarios, by), x, s, side, first, left_out)
+    return Design(contexts, _slope_index(contexts, scenarios, by), x, s, side, first, places[order], left_out)
 
 
 def _differences(frame: pd.DataFrame, scenarios: Scenarios) -> Floats:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_command", "completion_command", "demo_command", "reanalyze_command"]
 
-_STEPS = 8
+_STEPS = 9
 _PER_KIND = 3  # warnings shown of one kind in one file; all are counted
 
 
@@ -54,8 +54,8 @@ def reanalyze_command(
 
     Fits the published choice model to every scenario, and one with partial pooling beside it, correlates used with
     reported weights, prints one table and writes the folder OUT: correlations.csv, instillation.csv, contrasts.csv,
-    weights.csv, weights_partial.csv, population.csv, attrition.csv, posterior.nc, posterior_partial.nc, figures and
-    manifest.json; with --by also conditions.csv.
+    weights.csv, weights_partial.csv, population.csv, checks.csv, check_counts.csv, calibration.csv, attrition.csv,
+    posterior.nc, posterior_partial.nc, figures and manifest.json; with --by also conditions.csv.
     """
     from selfinterp_stats.report import describe_reanalysis, encode_reanalysis, reanalyze, write_reanalysis
     from selfinterp_stats.report.folder import check_target

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from selfinterp_stats.choice import ChoiceFit
 from selfinterp_stats.correlation.bootstrap import draw_correlations
+from selfinterp_stats.correlation.exclusion import read_exclusions
 from selfinterp_stats.correlation.gaussian import find_slope_posterior
 from selfinterp_stats.correlation.pairing import Pairs, pair_reports, pair_targets
 from selfinterp_stats.errors import ArgumentError, check_choice
@@ -131,6 +132,7 @@ def correlate(
     *,
     by: Sequence[str] = ("reporter",),
     method: Sequence[str] = ("paper",),
+    exclude: pd.DataFrame | Sequence[str] | None = None,
     prob: float = 0.95,
     draws: int = 4000,
     seed: int = 1,
@@ -155,6 +157,10 @@ def correlate(
         models of a reporter together, as the two halves of an introspection-trained model. Not used for targets.
     method : sequence of {"paper"}
         Estimators, one row of the table each.
+    exclude : pandas.DataFrame or sequence of str, optional
+        Scenarios to leave out, by name or as a table with ``scenario``, any of the fit's grouping columns and, as a
+        reason, ``verdict``: what ``check_decisions(fit).select("position-locked")`` gives. They enter no average and no
+        z-score, and are counted in ``left_out``.
     prob : float
         Probability of the intervals.
     draws, seed : int
@@ -180,10 +186,11 @@ def correlate(
     check_seed(seed)
     for name in method:
         check_choice("method", name, _METHODS)
+    excluded = read_exclusions(fit, exclude)
     if isinstance(reports_or_targets, Reports):
-        pairs = pair_reports(fit, reports_or_targets, by)
+        pairs = pair_reports(fit, reports_or_targets, by, excluded)
     elif isinstance(reports_or_targets, Targets):
-        pairs = pair_targets(fit, reports_or_targets)
+        pairs = pair_targets(fit, reports_or_targets, excluded)
     else:
         raise ArgumentError(
             "reports_or_targets",

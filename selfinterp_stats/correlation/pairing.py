@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from selfinterp_stats.choice import ChoiceFit
+from selfinterp_stats.correlation.exclusion import count_excluded, split_excluded
 from selfinterp_stats.errors import ArgumentError
 from selfinterp_stats.tables import Reports, Targets
 
@@ -41,46 +42,60 @@ class Pairs:
     left_out: pd.DataFrame
 
 
-def pair_reports(fit: ChoiceFit, reports: Reports, by: Sequence[str]) -> Pairs:
+def pair_reports(fit: ChoiceFit, reports: Reports, by: Sequence[str], excluded: pd.DataFrame) -> Pairs:
     """Join used weights and mean reports.
 
     Reports are averaged over the valid replies of a reporting model and z-scored over all that this model reported in a
-    group, then joined; used weights are z-scored over all of a group before joining.
+    group, then joined; used weights are z-scored over all of a group before joining. What is excluded enters none of this.
     """
     _check_columns(by, reports.frame, reports.conditions)
     frame = reports.frame.assign(**{_ALL: 0})
-    used = _used_weights(fit).assign(**{_ALL: 0})
+    used, used_out = _used_weights(fit, excluded)
+    used, used_out = used.assign(**{_ALL: 0}), used_out.assign(**{_ALL: 0})
     shared = [_ALL, *(column for column in fit.spec.by if column in frame.columns)]
     group = list(dict.fromkeys([*shared, *by]))
     keys = list(dict.fromkeys([*fit.spec.by, *by]))
     identity = list(dict.fromkeys([*group, "model", *reports.conditions, "scenario", "reply"]))
     replies = frame.drop_duplicates(identity)
-    called = used[list(dict.fromkeys([*shared, *fit.spec.by]))].drop_duplicates()
+    called = pd.concat([used, used_out])[list(dict.fromkeys([*shared, *fit.spec.by]))].drop_duplicates()
     called = called.merge(replies[group].drop_duplicates(), on=shared, how="inner")[[_ALL, *keys]]
-    mean = _mean_reports(frame[frame["status"] == "valid"], group)
+    replies, replies_out = split_excluded(replies, excluded)
+    mean = _mean_reports(split_excluded(frame[frame["status"] == "valid"], excluded)[0], group)
     joined = used.merge(mean, on=[*shared, "scenario", "slot"], how="inner")
     points = joined.dropna(subset=["used_z", "other_z"]).reset_index(drop=True)
     return Pairs(
         tuple(keys),
         points[[*keys, "model", "scenario", "slot", "attribute", "used", "other", "used_z", "other_z"]],
         _count_kept(called, replies, points, group, keys),
-        _count_left_out(used, called, replies, joined, group, keys),
+        pd.concat(
+            [
+                _count_left_out(used, called, replies, joined, group, keys),
+                count_excluded(used_out, replies_out, called, list(dict.fromkeys([*shared, *fit.spec.by, *by])), keys),
+            ],
+            ignore_index=True,
+        ),
     )
 
 
-def pair_targets(fit: ChoiceFit, targets: Targets) -> Pairs:
+def pair_targets(fit: ChoiceFit, targets: Targets, excluded: pd.DataFrame) -> Pairs:
     """Join used and target weights, both z-scored over what they have in common."""
     keys = fit.spec.by
-    used = _used_weights(fit)
+    used, used_out = _used_weights(fit, excluded)
     other = targets.frame.rename(columns={"target": "other"})[["scenario", "slot", "other"]]
     points = used.merge(other, on=["scenario", "slot"], how="inner").assign(model="")
     points["other_z"] = _standardise(points, "other", list(keys))
-    kept = used.assign(**{_ALL: 0})[[_ALL, *keys]].drop_duplicates().assign(reports_kept=0)[[*keys, "reports_kept"]]
+    kept = (
+        pd.concat([used, used_out])
+        .assign(**{_ALL: 0})[[_ALL, *keys]]
+        .drop_duplicates()
+        .assign(reports_kept=0)[[*keys, "reports_kept"]]
+    )
     kept = kept.iloc[: len(kept) if len(other) else 0]
     rest = used.merge(points[[*keys, "scenario", "slot"]], how="left", indicator=True)
     rest = rest[rest["_merge"] == "left_only"]
-    left_out = rest.groupby([*keys, "scenario"], as_index=False).size().rename(columns={"size": "count"})
-    left_out = left_out.assign(reason="no target", unit="weights")
+    rest = pd.concat([rest.assign(reason="no target"), used_out], ignore_index=True)
+    left_out = rest.groupby([*keys, "scenario", "reason"], as_index=False).size().rename(columns={"size": "count"})
+    left_out = left_out.assign(unit="weights")
     columns = [*keys, "scenario", "reason", "unit", "count"]
     return Pairs(keys, points.dropna(subset=["used_z", "other_z"]).reset_index(drop=True), kept, left_out[columns])
 
@@ -97,10 +112,10 @@ def _check_columns(by: Sequence[str], frame: pd.DataFrame, conditions: Sequence[
         )
 
 
-def _used_weights(fit: ChoiceFit) -> pd.DataFrame:
-    used = fit.plug_in().rename(columns={"plug_in": "used"})
-    used["used_z"] = _standardise(used, "used", list(fit.spec.by))
-    return used
+def _used_weights(fit: ChoiceFit, excluded: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Used weights with z-scores, and those that are excluded."""
+    used, out = split_excluded(fit.plug_in().rename(columns={"plug_in": "used"}), excluded)
+    return used.assign(used_z=_standardise(used, "used", list(fit.spec.by))), out
 
 
 def _mean_reports(valid: pd.DataFrame, group: list[str]) -> pd.DataFrame:

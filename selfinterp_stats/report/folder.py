@@ -19,7 +19,7 @@ import pandas as pd
 
 from selfinterp_stats._version import __version__
 from selfinterp_stats.errors import ArgumentError
-from selfinterp_stats.plots import plot_correlations, plot_used_against_reported
+from selfinterp_stats.plots import plot_calibration, plot_correlations, plot_used_against_reported
 from selfinterp_stats.report.reanalysis import Reanalysis
 
 if TYPE_CHECKING:
@@ -33,7 +33,19 @@ __all__ = ["check_target", "write_reanalysis"]
 FORMAT = "selfinterp-reanalysis"
 FORMAT_VERSION = 1
 
-_LIBRARIES = ("numpy", "scipy", "numba", "pandas", "xarray", "h5netcdf", "h5py", "arviz-stats", "formulae", "matplotlib")
+_LIBRARIES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "pandas",
+    "xarray",
+    "h5netcdf",
+    "h5py",
+    "arviz-stats",
+    "formulae",
+    "scikit-learn",
+    "matplotlib",
+)
 _DIGITS = "%.6g"
 _DPI = 160
 # Without a fixed salt matplotlib numbers the parts of an SVG at random.
@@ -174,6 +186,9 @@ def _write_tables(result: Reanalysis, folder: Path) -> None:
         "weights.csv": result.weights_table(),
         "weights_partial.csv": result.weights_partial_table(),
         "population.csv": result.population_table(),
+        "checks.csv": result.checks_table(),
+        "check_counts.csv": result.check_counts_table(),
+        "calibration.csv": result.calibration_table(),
         "attrition.csv": result.attrition_table(),
     }
     conditions = result.conditions_table()
@@ -185,6 +200,7 @@ def _write_tables(result: Reanalysis, folder: Path) -> None:
 
 def _write_figures(result: Reanalysis, folder: Path) -> None:
     folder.mkdir()
+    _save(plot_calibration(result.checks), folder / "calibration")
     correlations = result.correlations
     if correlations.table.empty:
         return

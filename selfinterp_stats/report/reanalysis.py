@@ -20,6 +20,7 @@ from selfinterp_stats.correlation import (
     correlate,
     estimate_training_effects,
 )
+from selfinterp_stats.diagnostics import DecisionChecks, check_decisions
 from selfinterp_stats.errors import ArgumentError, SelfInterpWarning
 from selfinterp_stats.weights import Weights
 
@@ -57,8 +58,10 @@ _WEIGHT_COLUMNS = [
     "p_largest",
     "target",
     "k_hat",
+    "verdict",
 ]
 _GROUPS = ("base_model", "preferences")
+_REPLICATIONS = 2  # simulated sets of answers behind expected verdicts
 _ATTRITION_COLUMNS = ["stage", "file", "base_model", "preferences", "reporter", "scenario", "kind", "unit", "count"]
 
 
@@ -84,6 +87,8 @@ class Reanalysis:
         Used against target weights, instilled preferences only.
     training : TrainingEffects
         What introspection training changed.
+    checks : DecisionChecks
+        The partially pooled model held against the decisions.
     by : str, optional
         Column of the decisions whose values, the conditions, are kept apart in all of these.
     comparison : ConditionComparison, optional
@@ -98,6 +103,7 @@ class Reanalysis:
     correlations: Correlations
     instillation: Correlations
     training: TrainingEffects
+    checks: DecisionChecks
     by: str | None = None
     comparison: ConditionComparison | None = None
 
@@ -123,12 +129,26 @@ class Reanalysis:
 
     def population_table(self) -> pd.DataFrame:
         """Rows of ``population.csv``: the hyperparameters of the partially pooled fit."""
-        population = self.partial.describe_population()
-        return population if self.by is None else population.rename(columns={self.by: "condition"})
+        return self._rename(self.partial.describe_population())
+
+    def checks_table(self) -> pd.DataFrame:
+        """Rows of ``checks.csv``: every scenario with its verdict and what it rests on."""
+        return self._rename(self.checks.contexts)
+
+    def check_counts_table(self) -> pd.DataFrame:
+        """Rows of ``check_counts.csv``: scenarios of a kind, found and expected under a null."""
+        return self._rename(self.checks.counts)
+
+    def calibration_table(self) -> pd.DataFrame:
+        """Rows of ``calibration.csv``: predicted probability of A against the share of A."""
+        return self._rename(self.checks.calibration)
 
     def conditions_table(self) -> pd.DataFrame | None:
         """Rows of ``conditions.csv``; None where conditions are not kept apart."""
         return None if self.comparison is None else self.comparison.table
+
+    def _rename(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table if self.by is None else table.rename(columns={self.by: "condition"})
 
     def _choose(self, table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         """Some columns, and after the groups the condition, if there is one."""
@@ -142,6 +162,8 @@ class Reanalysis:
         table = weights.table.merge(fit.plug_in()[[*keys, "plug_in"]], on=keys, how="left")
         targets = self.archive.targets.frame[["scenario", "slot", "target"]].assign(preferences="instilled")
         table = table.merge(targets, on=["preferences", "scenario", "slot"], how="left")
+        verdicts = self.checks.contexts[[*fit.spec.by, "scenario", "verdict"]]
+        table = table.merge(verdicts, on=[*fit.spec.by, "scenario"], how="left")
         return self._choose(table.sort_values(keys, ignore_index=True), _WEIGHT_COLUMNS)
 
     def attrition_table(self) -> pd.DataFrame:
@@ -230,7 +252,21 @@ def reanalyze(
     instillation = correlate(fit, archive.targets, draws=draws, seed=seed).select(preferences="instilled")
     say("contrasting reports before and after introspection training")
     training = _contrast(correlations, by, draws, seed)
-    return Reanalysis(archive, fit, weights, partial, weights_partial, correlations, instillation, training, by, comparison)
+    say("holding the model against the decisions")
+    checks = check_decisions(partial, targets=archive.targets, replications=_REPLICATIONS)
+    return Reanalysis(
+        archive=archive,
+        fit=fit,
+        weights=weights,
+        partial=partial,
+        weights_partial=weights_partial,
+        correlations=correlations,
+        instillation=instillation,
+        training=training,
+        checks=checks,
+        by=by,
+        comparison=comparison,
+    )
 
 
 def _find_groups(archive: Archive, by: str | None) -> tuple[str, ...]:
