@@ -9,8 +9,10 @@ from selfinterp_stats.diagnostics.loo import compare_models, compute_loo
 from selfinterp_stats.diagnostics.predictive import PredictiveCheck, check_posterior_predictive
 from selfinterp_stats.diagnostics.rules import RuleComparison, compare_rules
 from selfinterp_stats.diagnostics.sensitivity import check_prior_sensitivity
+from selfinterp_stats.diagnostics.verdicts import VERDICTS
 
 __all__ = [
+    "VERDICTS",
     "CrossValidation",
     "DecisionChecks",
     "PredictiveCheck",

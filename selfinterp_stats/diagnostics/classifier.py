@@ -181,8 +181,8 @@ def list_trials(decisions: Decisions, scenarios: Scenarios, scenario: str) -> tu
 
     Examples
     --------
-    >>> from selfinterp_stats import simulate_experiment
-    >>> archive = simulate_experiment(n_scenarios=2, n_trials=30, seed=1).archive
+    >>> from selfinterp_stats import load_scenarios, simulate_experiment
+    >>> archive = simulate_experiment(load_scenarios(topics=["travel"]), n_trials=(30, 30)).archive
     >>> X, y = list_trials(archive.decisions, archive.scenarios, archive.scenarios.names[0])
     >>> len(X) == len(y)
     True

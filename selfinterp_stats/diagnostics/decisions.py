@@ -29,7 +29,7 @@ __all__ = ["DecisionChecks", "check_decisions"]
 
 Floats = NDArray[np.float64]
 
-_DRAWS = 500  # points of the posterior that a prediction is averaged over
+_DRAWS, _FEWER_DRAWS = 500, 200  # points of the posterior that a prediction is averaged over, of simulated answers fewer
 _SCORES = ["hit_rate", "hit_rate_out", "log_loss", "log_loss_out"]
 
 
@@ -174,8 +174,8 @@ def check_decisions(
 
     Examples
     --------
-    >>> from selfinterp_stats import fit_choices, simulate_experiment
-    >>> archive = simulate_experiment(n_scenarios=4, seed=1).archive
+    >>> from selfinterp_stats import fit_choices, load_scenarios, simulate_experiment
+    >>> archive = simulate_experiment(load_scenarios(topics=["travel"]), n_trials=(30, 30)).archive
     >>> fit = fit_choices(archive.decisions, archive.scenarios, draws=500)
     >>> checks = check_decisions(fit, replications=0)
     >>> set(checks.contexts["verdict"]) <= {"identified", "separated", "position-locked", "at chance"}
@@ -194,7 +194,7 @@ def check_decisions(
         )
     design = build_design(fit.decisions, fit.scenarios, fit.spec.by)
     folds = _draw_folds(fit, design, cv)
-    held_out = _hold_out(fit, design, folds, design.s, "check")
+    held_out = hold_out(fit, design, design.s, folds, _DRAWS, "check")
     owner = np.repeat(np.arange(len(design.contexts)), np.diff(design.first))
     trials = pd.DataFrame({"context": owner, "chose_a": design.s > 0, "held_out": folds >= 0})
     trials["fitted"], trials["predicted"] = predict_fitted(fit, design, spread_draws(fit, _DRAWS)), held_out.chance
@@ -250,10 +250,6 @@ def _draw_folds(fit: ChoiceFit, design: Design, cv: Any) -> NDArray[np.int64]:
             stacklevel=4,
         )
     return folds
-
-
-def _hold_out(fit: ChoiceFit, design: Design, folds: NDArray[np.int64], s: Floats, purpose: str) -> HeldOut:
-    return hold_out(fit, design, s, folds, _DRAWS, purpose)
 
 
 def _agree_with_targets(design: Design, targets: Targets | None) -> Floats:
@@ -377,7 +373,7 @@ def _judge_again(
     purpose: str,
 ) -> dict[str, NDArray[np.bool_]]:
     """Contexts of each kind if these were the answers to the same questions."""
-    held_out = _hold_out(fit, design, folds, s, purpose)
+    held_out = hold_out(fit, design, s, folds, _FEWER_DRAWS, purpose)
     scores = find_log_scores(s, held_out, owner, len(design.contexts))
     verdicts = give_verdicts(scores, find_separated(design, s), threshold)
     kinds = find_kinds(s, held_out, owner, folds >= 0, len(design.contexts))

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 _NODES = np.linspace(log(0.2), log(60.0), 15)  # of log tau, four prior standard deviations and more
 _FINE = np.linspace(_NODES[0], _NODES[-1], 85)  # a fourteenth apart, as far as a hundred scenarios tell them
 _POINTS, _POINTS_A_VARIABLE = 150, 30
-_POOR, _MORE = 0.2, 10  # Monte-Carlo error from which so many times as many points are taken
+_POOR, _MORE = 0.3, 5  # Monte-Carlo error from which so many times as many points are taken
 _CHUNK = 25  # contexts that a thread takes at a time
 
 

@@ -12,7 +12,7 @@ __all__ = ["Reliability", "find_reliability"]
 
 Floats = NDArray[np.float64]
 
-_REPLICATIONS = 200
+_REPLICATIONS = 100
 _GRID = np.linspace(0.0, 1.0, 51)
 
 

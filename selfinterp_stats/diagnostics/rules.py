@@ -16,7 +16,7 @@ from selfinterp_stats.choice.design import Design, build_design
 from selfinterp_stats.diagnostics.evidence import RuleEvidence, find_evidence, join_evidence
 from selfinterp_stats.diagnostics.heldout import check_normal, find_scales
 from selfinterp_stats.diagnostics.rule_likelihoods import RULES, RuleTrials
-from selfinterp_stats.diagnostics.shares import SharesPosterior, predict_scenarios, sample_shares
+from selfinterp_stats.diagnostics.shares import LEAST_ESS, R_HAT_LIMIT, SharesPosterior, predict_scenarios, sample_shares
 from selfinterp_stats.errors import ArgumentError, SelfInterpWarning, check_choice, check_range, check_sequence
 from selfinterp_stats.seeding import check_draws, make_generator
 from selfinterp_stats.summaries import check_probability, summarise_rows
@@ -30,7 +30,6 @@ __all__ = ["RuleComparison", "compare_rules"]
 Floats = NDArray[np.float64]
 
 INDISTINGUISHABLE = "indistinguishable"
-_LARGEST_R_HAT, _LEAST_ESS = 1.02, 400.0
 _LARGEST_ERROR = 0.5  # of a log evidence: what is meant by it is a factor of 1.6
 
 
@@ -146,8 +145,8 @@ def compare_rules(
 
     Examples
     --------
-    >>> from selfinterp_stats import fit_choices, simulate_experiment
-    >>> archive = simulate_experiment(n_scenarios=6, seed=1).archive
+    >>> from selfinterp_stats import fit_choices, load_scenarios, simulate_experiment
+    >>> archive = simulate_experiment(load_scenarios(topics=["travel"]), n_trials=(30, 30)).archive
     >>> fit = fit_choices(archive.decisions, archive.scenarios, by=("preferences",), draws=500)
     >>> found = compare_rules(fit, rules=("additive", "largest attribute"), draws=800)
     >>> found.table.groupby("preferences")["share_mean"].sum().round(6).tolist()
@@ -272,7 +271,7 @@ def _describe_scenarios(
 
 def _warn(label: dict[str, str], rules: list[str], evidence: list[RuleEvidence], posterior: SharesPosterior) -> None:
     whose = f" ({', '.join(map(str, label.values()))})" if label else ""
-    if not (posterior.r_hat < _LARGEST_R_HAT and posterior.ess >= _LEAST_ESS):
+    if not (posterior.r_hat < R_HAT_LIMIT and posterior.ess >= LEAST_ESS):
         warnings.warn(
             f"shares of rules{whose} did not mix well: R-hat {posterior.r_hat:.3f}, effective size {posterior.ess:.0f}; "
             "pass more draws",

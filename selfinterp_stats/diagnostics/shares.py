@@ -10,13 +10,14 @@ from scipy.special import logsumexp
 
 from selfinterp_stats.diagnostics.evidence import RuleEvidence
 
-__all__ = ["SharesPosterior", "predict_scenarios", "sample_shares"]
+__all__ = ["LEAST_ESS", "R_HAT_LIMIT", "SharesPosterior", "predict_scenarios", "sample_shares"]
 
 Floats = NDArray[np.float64]
 
 _CHAINS = 8
 _WARM_UP = 500
-_THINNING = 10  # two rules that fit alike trade scenarios slowly
+_THINNING, _LONGEST = 5, 8
+R_HAT_LIMIT, LEAST_ESS = 1.015, 400.0
 
 
 @dataclass(frozen=True)
@@ -49,48 +50,72 @@ def sample_shares(evidence: list[RuleEvidence], draws: int, rng: np.random.Gener
 
     Every scenario follows one rule; shares have a uniform prior, Dirichlet(1, ..., 1). Given the scenarios' rules, settings
     of a rule are drawn from their grid by the evidence of its scenarios; a rule without scenarios has them from the prior.
+    Two rules that fit alike trade scenarios slowly: chains are made longer until they agree, up to eight times as long.
 
     Parameters
     ----------
     evidence : list of RuleEvidence
         Of R rules for the same S scenarios.
     draws : int
-        Draws to return, at least; a multiple of the number of chains.
+        Draws to return; some more, if it is no multiple of the number of chains.
     rng : numpy.random.Generator
     """
     from arviz_stats.base import array_stats
 
-    n_rules, n_scenarios = len(evidence), len(evidence[0].values)
+    chains = _Chains(evidence, rng)
+    chains.run(_WARM_UP)
     length = -(-draws // _CHAINS)
-    tables = [np.ascontiguousarray(part.values.T) for part in evidence]
-    # chains begin far apart, each with a random composition
-    shares = rng.dirichlet(np.full(n_rules, 0.5), size=_CHAINS)
-    settings = np.stack([_pick(np.tile(part.log_prior, (_CHAINS, 1)), rng) for part in evidence])
-    kept, membership = np.empty((n_rules, _CHAINS, length)), np.zeros((n_rules, n_scenarios))
-    visits = [np.zeros(len(table)) for table in tables]
-    for sweep in range(-_WARM_UP, length * _THINNING):
-        logs = np.stack([table[at] for table, at in zip(tables, settings, strict=True)])
-        chance = np.exp(logs - logs.max(axis=0)) * shares.T[:, :, None]
-        chance /= chance.sum(axis=0)
-        rule = (rng.random(chance.shape[1:]) > np.cumsum(chance, axis=0)[:-1]).sum(axis=0)
-        follows = (rule == np.arange(n_rules)[:, None, None]).astype(np.float64)
-        raised = rng.standard_gamma(1.0 + follows.sum(axis=2).T)
-        shares = raised / raised.sum(axis=1, keepdims=True)
-        for r, (table, part) in enumerate(zip(tables, evidence, strict=True)):
-            settings[r] = _pick(follows[r] @ table.T + part.log_prior, rng)
-        if sweep >= 0:
-            kept[:, :, sweep // _THINNING] = shares.T
-            membership += chance.sum(axis=1)
-            for count, at in zip(visits, settings, strict=True):
-                np.add.at(count, at, 1.0)
-    diagnostics = [(float(array_stats.rhat(values)), float(array_stats.ess(values))) for values in kept]
+    chains.forget()
+    for _ in range(_LONGEST):
+        chains.run(_THINNING * length)
+        shares = np.stack(chains.shares[_THINNING - 1 :: _THINNING], axis=2)  # (chains, R, kept)
+        found = [(float(array_stats.rhat(values)), float(array_stats.ess(values))) for values in shares.transpose(1, 0, 2)]
+        r_hat, ess = max(value for value, _ in found), min(value for _, value in found)
+        if r_hat < R_HAT_LIMIT and ess >= LEAST_ESS:
+            break
+    shares = shares[:, :, :: shares.shape[2] // length].transpose(1, 0, 2)
     return SharesPosterior(
-        shares=kept.reshape(n_rules, -1),
-        membership=membership.T / (_CHAINS * length * _THINNING),
-        settings=[count / count.sum() for count in visits],
-        r_hat=max(r_hat for r_hat, _ in diagnostics),
-        ess=min(ess for _, ess in diagnostics),
+        shares=shares.reshape(len(evidence), -1),
+        membership=chains.membership.T / (_CHAINS * len(chains.shares)),
+        settings=[count / count.sum() for count in chains.visits],
+        r_hat=r_hat,
+        ess=ess,
     )
+
+
+class _Chains:
+    """Chains that begin far apart, each with a random composition, and what they passed through."""
+
+    def __init__(self, evidence: list[RuleEvidence], rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.tables = [np.ascontiguousarray(part.values.T) for part in evidence]
+        self.log_priors = [part.log_prior for part in evidence]
+        self.state = rng.dirichlet(np.full(len(evidence), 0.5), size=_CHAINS)
+        self.settings = np.stack([_pick(np.tile(prior, (_CHAINS, 1)), rng) for prior in self.log_priors])
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.shares: list[Floats] = []
+        self.membership = np.zeros((len(self.tables), self.tables[0].shape[1]))
+        self.visits = [np.zeros(len(table)) for table in self.tables]
+
+    def run(self, sweeps: int) -> None:
+        """Go on from where they are."""
+        rules = np.arange(len(self.tables))[:, None, None]
+        for _ in range(sweeps):
+            logs = np.stack([table[at] for table, at in zip(self.tables, self.settings, strict=True)])
+            chance = np.exp(logs - logs.max(axis=0)) * self.state.T[:, :, None]
+            chance /= chance.sum(axis=0)
+            rule = (self.rng.random(chance.shape[1:]) > np.cumsum(chance, axis=0)[:-1]).sum(axis=0)
+            follows = (rule == rules).astype(np.float64)
+            raised = self.rng.standard_gamma(1.0 + follows.sum(axis=2).T)
+            self.state = raised / raised.sum(axis=1, keepdims=True)
+            for r, (table, log_prior) in enumerate(zip(self.tables, self.log_priors, strict=True)):
+                self.settings[r] = _pick(follows[r] @ table.T + log_prior, self.rng)
+                np.add.at(self.visits[r], self.settings[r], 1.0)
+            self.shares.append(self.state)
+            self.membership += chance.sum(axis=1)
 
 
 def _pick(logs: Floats, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -61,7 +61,7 @@ _WEIGHT_COLUMNS = [
     "verdict",
 ]
 _GROUPS = ("base_model", "preferences")
-_REPLICATIONS = 2  # simulated sets of answers behind expected verdicts
+_REPLICATIONS = 1  # simulated sets of answers behind expected counts
 _ATTRITION_COLUMNS = ["stage", "file", "base_model", "preferences", "reporter", "scenario", "kind", "unit", "count"]
 
 

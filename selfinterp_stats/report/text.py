@@ -8,6 +8,7 @@ import math
 import pandas as pd
 
 from selfinterp_stats.correlation import ConditionComparison
+from selfinterp_stats.diagnostics import VERDICTS
 from selfinterp_stats.report.reanalysis import Reanalysis
 
 __all__ = ["align_columns", "describe_reanalysis", "encode_reanalysis"]
@@ -48,7 +49,7 @@ def describe_reanalysis(result: Reanalysis) -> str:
     lines += _describe_training(result)
     if result.comparison is not None:
         lines += [*_describe_conditions(result.comparison)]
-    lines.append(_describe_checks(result))
+    lines += [_describe_verdicts(result), _describe_checks(result)]
     return "\n".join(lines)
 
 
@@ -97,6 +98,7 @@ def encode_reanalysis(result: Reanalysis) -> str:
         "correlations": result.correlations_table(),
         "instillation": result.instillation_table(),
         "contrasts": result.contrasts_table(),
+        "check_counts": result.check_counts_table(),
     }
     conditions = result.conditions_table()
     if conditions is not None:
@@ -109,6 +111,15 @@ def _records(table: pd.DataFrame) -> list[dict[str, object]]:
     for record in table.to_dict("records"):
         records.append({str(k): None if isinstance(v, float) and math.isnan(v) else v for k, v in record.items()})
     return records
+
+
+def _describe_verdicts(result: Reanalysis) -> str:
+    contexts, overall = result.checks.contexts, result.checks.overall
+    counts = contexts["verdict"].value_counts()
+    named = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
+    losses = overall["log_loss_out"]
+    span = _number(losses.min()) if len(losses) == 1 else f"{_number(losses.min())} to {_number(losses.max())}"
+    return f"Decisions: {named}; log loss out of sample {span} (a coin has 0.69). checks.csv has every scenario."
 
 
 def _describe_checks(result: Reanalysis) -> str:

@@ -44,6 +44,7 @@ def test_files(written):
     assert set(_digests(written)) == {
         "attrition.csv", "correlations.csv", "instillation.csv", "contrasts.csv", "weights.csv", "posterior.nc",
         "weights_partial.csv", "population.csv", "posterior_partial.nc",
+        "checks.csv", "check_counts.csv", "calibration.csv", "figures/calibration.png", "figures/calibration.svg",
         "figures/correlations.png", "figures/correlations.svg",
         *(f"figures/used_vs_reported_agent-1_{p}.{e}" for p in ("instilled", "native") for e in ("png", "svg")),
     }  # fmt: skip
@@ -108,12 +109,31 @@ def test_weights_csv(written, experiment):
         "p_largest",
         "target",
         "k_hat",
+        "verdict",
     ]
     assert table.loc[table["preferences"] == "native", "target"].isna().all()
     first = table[table["scenario"] == "scenario_000"]
     assert first["target"].tolist() == experiment.weights["instilled"][0].tolist()
     assert table["slot"].min() == 1
     assert (table.groupby(["preferences", "scenario"])["p_largest"].sum() - 1).abs().max() < 1e-5
+
+
+def test_checks(written, result):
+    checks = pd.read_csv(written / "checks.csv")
+    assert list(checks.columns[:3]) == ["base_model", "preferences", "scenario"]
+    assert len(checks) == len(result.partial.contexts)
+    weights = pd.read_csv(written / "weights_partial.csv").drop_duplicates(["preferences", "scenario"])
+    verdicts = weights.merge(checks, on=["base_model", "preferences", "scenario"])
+    assert (verdicts["verdict_x"] == verdicts["verdict_y"]).all()
+    assert set(checks["verdict"]) <= {"identified", "separated", "position-locked", "at chance"}
+    assert checks.loc[checks["preferences"] == "instilled", "target_agreement"].gt(0.7).all()
+    assert checks.loc[checks["preferences"] == "native", "target_agreement"].isna().all()
+    counts = pd.read_csv(written / "check_counts.csv")
+    assert (counts["found"] <= counts["n_scenarios"]).all()
+    assert counts["expected"].notna().all()
+    curve = pd.read_csv(written / "calibration.csv")
+    assert curve[["predicted", "share", "band_low", "band_high"]].melt()["value"].between(0, 1).all()
+    assert "Decisions: " in describe_reanalysis(result)
 
 
 def test_attrition_csv(archive_folder, tmp_path):
@@ -289,4 +309,5 @@ def test_text_and_json(result):
 def test_progress_is_reported(archive_folder):
     steps = []
     _reanalyze(archive_folder, progress=steps.append)
-    assert [s.split()[0] for s in steps] == ["reading", "fitting", "fitting", "summarising", "correlating", "contrasting"]
+    expected = ["reading", "fitting", "fitting", "summarising", "correlating", "contrasting", "holding"]
+    assert [s.split()[0] for s in steps] == expected
