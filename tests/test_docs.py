@@ -20,7 +20,7 @@ def _agree(one, other):
     return y == pytest.approx(x, rel=0.1, abs=0.02)
 
 
-@pytest.mark.parametrize("page", ["testing.md", "agents.md", "regression.md"])
+@pytest.mark.parametrize("page", ["testing.md", "agents.md", "regression.md", "checks.md"])
 def test_pages_print_what_they_say(checkout, page, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
