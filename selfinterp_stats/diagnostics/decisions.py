@@ -241,6 +241,14 @@ def _draw_folds(fit: ChoiceFit, design: Design, cv: Any) -> NDArray[np.int64]:
                 got=f"{cv!r} ({error})",
                 remedy="pass cv=5, for example",
             ) from error
+        tested = np.concatenate([test for _, test in parts])
+        if len(tested) != size or len(np.unique(tested)) != size:
+            raise ArgumentError(
+                "cv",
+                expected="a splitter that tests every trial once",
+                got=f"{cv!r}, which does not",
+                remedy="pass cv=5, or KFold or StratifiedKFold of scikit-learn",
+            )
         for number, (_, test) in enumerate(parts):
             folds[start + test] = number
     if single:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from helpers.choices import by_decider, make_trials, name_first, toss
 from scipy.optimize import linprog
-from sklearn.model_selection import GroupKFold, StratifiedKFold
+from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedKFold
 
 from selfinterp_stats import (
     ArgumentError,
@@ -257,6 +257,7 @@ def small():
         ({"cv": 1}, r"cv: expected a whole number from 2 to 1000, got 1; pass cv=5"),
         ({"cv": "five"}, r"cv: expected a number of folds, or a splitter that needs no groups, got 'five'"),
         ({"cv": GroupKFold(3)}, r"cv: expected a number of folds, or a splitter that needs no groups, got GroupKFold"),
+        ({"cv": ShuffleSplit(3)}, r"cv: expected a splitter that tests every trial once, got ShuffleSplit"),
         ({"threshold": -1.0}, r"threshold: expected a number from 0 to 1e\+06, got -1.0; pass threshold=4"),
         ({"replications": 2.5}, r"replications: expected a whole number from 0 to 1000, got 2.5"),
         ({"targets": [1]}, r"targets: expected Targets, got list; make them with make_targets"),
