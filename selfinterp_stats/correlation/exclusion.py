@@ -50,7 +50,13 @@ def read_exclusions(fit: ChoiceFit, exclude: pd.DataFrame | Sequence[str] | None
             remedy="choose these columns",
         )
     keys = [column for column in by if column in table.columns] + ["scenario"]
-    found = table.merge(fit.contexts[[*by, "scenario"]].drop_duplicates(), on=keys, how="left", indicator=True)
+    contexts = fit.contexts[[*by, "scenario"]].drop_duplicates()
+    try:
+        found = table.merge(contexts, on=keys, how="left", indicator=True)
+    except ValueError as error:
+        raise ArgumentError(
+            "exclude", expected="values of the fit's grouping columns", got=f"others ({error})", remedy="see fit.contexts"
+        ) from error
     missing = found[found["_merge"] == "left_only"]
     if len(missing):
         raise ArgumentError(
@@ -59,18 +65,32 @@ def read_exclusions(fit: ChoiceFit, exclude: pd.DataFrame | Sequence[str] | None
             got=", ".join(map(repr, missing[keys].astype(str).agg(" ".join, axis=1).head(3))),
             remedy="see fit.contexts",
         )
-    reason = _REASON if "verdict" not in found else found["verdict"].astype(str)
+    reason = (
+        _REASON if "verdict" not in found else found["verdict"].astype("object").where(found["verdict"].notna(), _REASON)
+    )
     return found.assign(reason=reason)[[*by, "scenario", "reason"]].drop_duplicates([*by, "scenario"], ignore_index=True)
 
 
 def split_excluded(frame: pd.DataFrame, excluded: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows that stay, and rows of excluded scenarios with their ``reason``.
 
-    A frame without one of the grouping columns belongs to every group; its rows stay.
+    Raises
+    ------
+    ArgumentError
+        If the frame lacks one of the grouping columns: its rows would belong to groups that leave a scenario out and to
+        others that do not.
     """
     keys = [column for column in excluded.columns if column != "reason"]
-    if excluded.empty or any(key not in frame.columns for key in keys):
+    if excluded.empty:
         return frame, frame.iloc[:0].assign(reason=pd.Series(dtype="str"))
+    missing = [key for key in keys if key not in frame.columns]
+    if missing:
+        raise ArgumentError(
+            "exclude",
+            expected="reports with the fit's grouping columns",
+            got=f"reports without {', '.join(missing)}",
+            remedy="fit without that column in `by`, or take the scenarios out of the tables before",
+        )
     marked = frame.merge(excluded, on=keys, how="left")
     marked.index = frame.index
     out = marked["reason"].notna()

@@ -123,8 +123,9 @@ def check_decisions(
     the others: a coin; the place alone (its share of A); the options and the place (the model). ``identified``: the
     options predict better by `threshold` nats than both others; ``separated``: so they do, and without a single
     exception, so that the data bound the slopes from below only; ``position-locked``: the place is better than a coin by
-    `threshold`, and the options are not better than the place by as much; ``at chance``: none of that. No scenario is
-    left out for its verdict.
+    `threshold`, and the options are not better than the place by as much; ``undecided``: the options are better than a
+    coin by as much, but neither are they than the place, nor is the place than a coin; ``at chance``: nothing is better
+    than a coin by as much. No scenario is left out for its verdict.
 
     What separation does to intervals: the consistency (largest absolute slope) has the prior's upper end, as
     ``consistency_pull`` shows, while normalised weights remain bounded by the data.
@@ -134,7 +135,7 @@ def check_decisions(
     fit : ChoiceFit
         From ``fit_choices``, of choices, with plain normal priors.
     targets : Targets, optional
-        What the decisions were trained to follow. Groups whose ``preferences`` are native are not held against it.
+        What the decisions were trained to follow. Those whose ``preferences`` are native are not held against it.
     cv : int or splitter
         Number of folds, or a splitter of scikit-learn without groups; its folds are drawn within each scenario. Scenarios
         with fewer trials than folds are split trial by trial.
@@ -162,10 +163,10 @@ def check_decisions(
     Notes
     -----
     ``weight_width`` is the mean width of the intervals of the scenario's normalised weights, in points. The pulls are
-    relative changes of the median consistency and of the weights' posterior standard deviations if the prior of the
-    scenario's coefficients had twice the precision, to first order: derivatives by power-scaling the prior, which are
-    covariances with the log prior (Kallioinen, Paananen, Bürkner and Vehtari, 2024, "Detecting and diagnosing prior and
-    likelihood sensitivity with power-scaling", Statistics and Computing 34).
+    relative changes of the geometric mean of consistency, and of the weights' posterior standard deviations, if the prior
+    of the scenario's coefficients had twice the precision, extrapolated from derivatives by the logarithm of the prior's
+    power, which are covariances with the log prior (Kallioinen, Paananen, Bürkner and Vehtari, 2024, "Detecting and
+    diagnosing prior and likelihood sensitivity with power-scaling", Statistics and Computing 34).
 
     Calibration follows Dimitriadis, Gneiting and Jordan (2021), "Stable reliability diagrams for probabilistic
     classifiers", PNAS 118: isotonic regression of answers on predictions; ``miscalibration``, ``discrimination`` and
@@ -178,7 +179,7 @@ def check_decisions(
     >>> archive = simulate_experiment(load_scenarios(topics=["travel"]), n_trials=(30, 30)).archive
     >>> fit = fit_choices(archive.decisions, archive.scenarios, draws=500)
     >>> checks = check_decisions(fit, replications=0)
-    >>> set(checks.contexts["verdict"]) <= {"identified", "separated", "position-locked", "at chance"}
+    >>> set(checks.contexts["verdict"]) <= {"identified", "separated", "position-locked", "undecided", "at chance"}
     True
     """
     check_normal(fit)
@@ -198,9 +199,9 @@ def check_decisions(
     owner = np.repeat(np.arange(len(design.contexts)), np.diff(design.first))
     trials = pd.DataFrame({"context": owner, "chose_a": design.s > 0, "held_out": folds >= 0})
     trials["fitted"], trials["predicted"] = predict_fitted(fit, design, spread_draws(fit, _DRAWS)), held_out.chance
-    trials["agrees"] = _agree_with_targets(design, targets)
+    trials["agrees"] = _agree_with_targets(fit, design, targets)
     contexts = _describe_contexts(fit, design, trials, held_out, threshold, prob)
-    groups = _number_groups(fit, contexts)
+    groups = _number_groups(fit, design.contexts)
     reliability = [_find_calibration(trials, groups, n, fit.spec.seed, prob) for n in range(groups.max() + 1)]
     judge = partial(_judge_again, fit, design, folds, owner, threshold)
     return DecisionChecks(
@@ -227,13 +228,15 @@ def _draw_folds(fit: ChoiceFit, design: Design, cv: Any) -> NDArray[np.int64]:
         single += size < 2
         if size < 2:
             continue
-        rng = make_generator(fit.spec.seed, "folds", context=context)
-        splitter = cv
-        if whole:
-            splitter = KFold(min(int(cv), size), shuffle=True, random_state=int(rng.integers(2**31)))
-        answers = design.s[start:stop]
+        # in a random order: trials stand sorted by their values, of which splitters that do not shuffle would make blocks
+        order = start + make_generator(fit.spec.seed, "folds", context=context).permutation(size)
+        answers = design.s[order]
         try:
-            parts = list(check_cv(splitter, answers, classifier=True).split(design.x[start:stop], answers))
+            splitter = check_cv(KFold(min(int(cv), size)) if whole else cv, answers, classifier=True)
+            if splitter.get_n_splits(design.x[order], answers) > size:
+                splitter = KFold(size)
+            parts = list(splitter.split(design.x[order], answers))
+            tested = np.concatenate([test for _, test in parts])
         except (TypeError, ValueError) as error:
             raise ArgumentError(
                 "cv",
@@ -241,8 +244,7 @@ def _draw_folds(fit: ChoiceFit, design: Design, cv: Any) -> NDArray[np.int64]:
                 got=f"{cv!r} ({error})",
                 remedy="pass cv=5, for example",
             ) from error
-        tested = np.concatenate([test for _, test in parts])
-        if len(tested) != size or len(np.unique(tested)) != size:
+        if len(parts) < 2 or len(tested) != size or len(np.unique(tested)) != size:
             raise ArgumentError(
                 "cv",
                 expected="a splitter that tests every trial once",
@@ -250,34 +252,32 @@ def _draw_folds(fit: ChoiceFit, design: Design, cv: Any) -> NDArray[np.int64]:
                 remedy="pass cv=5, or KFold or StratifiedKFold of scikit-learn",
             )
         for number, (_, test) in enumerate(parts):
-            folds[start + test] = number
+            folds[order[test]] = number
     if single:
         warnings.warn(
             f"{single} scenarios have a single trial, which nothing can predict; their scores out of sample are NaN",
             SelfInterpWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     return folds
 
 
-def _agree_with_targets(design: Design, targets: Targets | None) -> Floats:
+def _agree_with_targets(fit: ChoiceFit, design: Design, targets: Targets | None) -> Floats:
     """1 where the answer is what target weights prefer, 0 where it is not, NaN where there is no such thing, (N,)."""
     found = np.full(len(design.s), np.nan)
     if targets is None:
         return found
     contexts = design.contexts
     weights = targets.frame.pivot(index="scenario", columns="slot", values="target")
-    native = np.zeros(len(contexts), dtype=bool)
-    if "preferences" in contexts:
-        native = (contexts["preferences"] == "native").to_numpy()
     spans = zip(contexts["scenario"], contexts["n_attributes"].tolist(), pairwise(design.first.tolist()), strict=True)
-    for context, (name, size, (start, stop)) in enumerate(spans):
-        if native[context] or name not in weights.index:
+    for name, size, (start, stop) in spans:
+        if name not in weights.index:
             continue
         advantage = design.x[start:stop, :size] @ weights.loc[name].reindex(range(1, size + 1)).to_numpy(dtype=np.float64)
         clear = np.abs(advantage) > 1e-9
         found[start:stop][clear] = (np.sign(advantage) == design.s[start:stop])[clear]
-    return found
+    native = (fit.decisions.frame["preferences"] == "native").to_numpy()[design.rows]
+    return np.where(native, np.nan, found)
 
 
 def _describe_contexts(

@@ -19,8 +19,8 @@ __all__ = ["RuleEvidence", "find_evidence", "join_evidence"]
 
 Floats = NDArray[np.float64]
 
-_NODES = np.linspace(log(0.2), log(60.0), 15)  # of log tau, four prior standard deviations and more
-_FINE = np.linspace(_NODES[0], _NODES[-1], 85)  # a fourteenth apart, as far as a hundred scenarios tell them
+_LOW, _HIGH = -2.7, 3.0  # prior standard deviations of log tau that the settings span: tau from 0.2 to 60 by default
+_N_NODES, _N_FINE = 15, 85  # where the evidence is computed, and where it is interpolated
 _POINTS, _POINTS_A_VARIABLE = 150, 30
 _POOR, _MORE = 0.3, 5  # Monte-Carlo error from which so many times as many points are taken
 _CHUNK = 25  # contexts that a thread takes at a time
@@ -64,18 +64,19 @@ def find_evidence(
         Location and standard deviation of the normal prior of log tau.
     """
     tables, errors, log_priors = [], [], []
-    density = -0.5 * np.square((_FINE - prior[0]) / prior[1])
+    nodes, fine = (prior[0] + prior[1] * np.linspace(_LOW, _HIGH, count) for count in (_N_NODES, _N_FINE))
+    density = -0.5 * np.square((fine - prior[0]) / prior[1])
     density -= np.log(np.exp(density).sum())
     for variant, share in list_likelihoods(rule, trials):
         logs, noise = [], []
         for number, alternative in enumerate(variant):
             rngs = [make_generator(seed, f"evidence {rule} {number}", **label) for label in labels]
-            found = _integrate(alternative, log_sigma, rngs)
+            found = _integrate(alternative, log_sigma, nodes, rngs)
             logs.append(found[0])
             noise.append(found[1])
         mean = np.logaddexp.reduce(logs) - log(len(logs))
-        tables.append(CubicSpline(_NODES, mean, axis=1)(_FINE))
-        errors.append(np.stack([np.interp(_FINE, _NODES, row) for row in np.max(noise, axis=0)]))
+        tables.append(CubicSpline(nodes, mean, axis=1)(fine))
+        errors.append(np.stack([np.interp(fine, nodes, row) for row in np.max(noise, axis=0)]))
         log_priors.append(density + log(share))
     return RuleEvidence(np.concatenate(tables, axis=1), np.concatenate(log_priors), np.concatenate(errors, axis=1))
 
@@ -90,27 +91,33 @@ def join_evidence(parts: list[tuple[NDArray[np.int64], RuleEvidence]]) -> RuleEv
     return RuleEvidence(values, parts[0][1].log_prior, error)
 
 
-def _integrate(density: PooledDensity, log_sigma: float, rngs: list[np.random.Generator]) -> tuple[Floats, Floats]:
+def _integrate(
+    density: PooledDensity, log_sigma: float, nodes: Floats, rngs: list[np.random.Generator]
+) -> tuple[Floats, Floats]:
     """Log marginal likelihoods at all nodes, (B, nodes), and their errors."""
     with open_threads() as threads:
         chunks = [range(j, min(j + _CHUNK, len(rngs))) for j in range(0, len(rngs), _CHUNK)]
         parts = list(
             threads.map(
-                lambda members: _integrate_some(density.select(members), log_sigma, rngs[members.start : members.stop]),
+                lambda members: _integrate_some(
+                    density.select(members), log_sigma, nodes, rngs[members.start : members.stop]
+                ),
                 chunks,
             )
         )
     return np.concatenate([found for found, _ in parts]), np.concatenate([error for _, error in parts])
 
 
-def _integrate_some(density: PooledDensity, log_sigma: float, rngs: list[np.random.Generator]) -> tuple[Floats, Floats]:
+def _integrate_some(
+    density: PooledDensity, log_sigma: float, nodes: Floats, rngs: list[np.random.Generator]
+) -> tuple[Floats, Floats]:
     """The same of some contexts. Every node has the same random numbers, so that what error there is is smooth."""
     n_contexts, n_variables = density.shape
-    found, error = np.empty((n_contexts, len(_NODES))), np.empty((n_contexts, len(_NODES)))
+    found, error = np.empty((n_contexts, len(nodes))), np.empty((n_contexts, len(nodes)))
     n_points = _POINTS + _POINTS_A_VARIABLE * n_variables
     states = [rng.bit_generator.state for rng in rngs]
     start = np.zeros(density.shape)
-    for i, log_tau in enumerate(_NODES):
+    for i, log_tau in enumerate(nodes):
         for rng, state in zip(rngs, states, strict=True):
             rng.bit_generator.state = state
         conditioned = Conditioned(density, np.array([log_sigma, log_tau]))

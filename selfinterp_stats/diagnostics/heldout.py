@@ -184,13 +184,13 @@ def hold_out(fit: ChoiceFit, design: Design, s: Floats, folds: Whole, draws: int
     s : numpy.ndarray
         The answers to predict, +1 and -1, shape (N,): those of the design, or simulated ones.
     folds : numpy.ndarray of int
-        Fold of each trial, shape (N,).
+        Fold of each trial, shape (N,); -1 where it is not held out, for which predictions are NaN.
     draws : int
         Posterior draws that predictions are averaged over.
     purpose : str
         What the random numbers are for.
     """
-    chance, share = np.empty(len(s)), np.empty(len(s))
+    chance, share = np.full(len(s), np.nan), np.full(len(s), np.nan)
     scales = find_scales(fit) if fit.spec.pooling == "partial" else None
     owner = np.repeat(np.arange(len(design.contexts)), np.diff(design.first))
     sizes = design.contexts["n_attributes"].to_numpy()
@@ -198,7 +198,7 @@ def hold_out(fit: ChoiceFit, design: Design, s: Floats, folds: Whole, draws: int
     def predict(fold: int, members: Whole, log_scales: Floats | None) -> None:
         size = int(sizes[members[0]])
         spans = [np.arange(design.first[c], design.first[c + 1]) for c in members]
-        trains = [span[folds[span] != fold] for span in spans]
+        trains = [span[(folds[span] != fold) & (folds[span] >= 0)] for span in spans]
         train = np.concatenate(trains)
         first = np.concatenate([[0], np.cumsum([len(part) for part in trains])]).astype(np.int64)
         rngs = [make_generator(fit.spec.seed, purpose, fold=fold, context=int(c)) for c in members]
@@ -209,13 +209,16 @@ def hold_out(fit: ChoiceFit, design: Design, s: Floats, folds: Whole, draws: int
             points, weights = coefficients.points[b], coefficients.weights[b]
             chance[test] = predict_choices(design.x[test, :size], points, weights)
 
-    for fold in np.unique(folds).tolist():
+    for fold in np.unique(folds[folds >= 0]).tolist():
         inside = folds == fold
-        counts = np.bincount(owner[~inside], minlength=len(sizes))
-        chosen = np.bincount(owner[~inside], weights=s[~inside] > 0, minlength=len(sizes))
+        others = ~inside & (folds >= 0)
+        counts = np.bincount(owner[others], minlength=len(sizes))
+        chosen = np.bincount(owner[others], weights=s[others] > 0, minlength=len(sizes))
         share[inside] = ((chosen + 1.0) / (counts + 2.0))[owner[inside]]
-        for members, log_scales in _group(sizes, scales):
-            predict(fold, members, log_scales)
+        for everyone, log_scales in _group(sizes, scales):
+            members = everyone[counts[everyone] > 0]
+            if len(members):
+                predict(fold, members, log_scales)
     return HeldOut(chance, share)
 
 

@@ -31,15 +31,15 @@ def describe_pull(fit: ChoiceFit, design: Design, prob: float) -> pd.DataFrame:
         centred = np.square(values - values.mean(axis=1, keepdims=True))
         spread = centred.mean(axis=1)
         free = spread > 1e-12
-        narrowing = 0.5 * _covary(centred[free], log_prior[context]) / spread[free]
+        narrowing = np.log(2.0) * 0.5 * _covary(centred[free], log_prior[context]) / spread[free]
         rows.append(
             {
                 "consistency_median": float(np.median(consistency)),
                 "consistency_hdi_low": float(low),
                 "consistency_hdi_high": float(high),
                 "weight_width": float(width.iloc[context]),
-                "consistency_pull": float(_covary(np.log(consistency), log_prior[context])),
-                "width_pull": float(narrowing.mean()) if free.any() else 0.0,
+                "consistency_pull": float(np.expm1(np.log(2.0) * _covary(np.log(consistency), log_prior[context]))),
+                "width_pull": float(np.expm1(narrowing.mean())) if free.any() else 0.0,
             }
         )
     return pd.DataFrame(rows)

@@ -204,7 +204,7 @@ def _list_groups(fit: ChoiceFit) -> list[tuple[dict[str, str], NDArray[np.int64]
         return [({}, np.arange(len(fit.contexts)))]
     number = np.asarray(fit.contexts.groupby(list(fit.spec.by), sort=True, dropna=False).ngroup())
     groups = [np.flatnonzero(number == n) for n in range(number.max() + 1)]
-    labels = [{name: str(fit.contexts.loc[members[0], name]) for name in fit.spec.by} for members in groups]
+    labels = [{name: fit.contexts.loc[members[0], name] for name in fit.spec.by} for members in groups]
     return list(zip(labels, groups, strict=True))
 
 

@@ -11,17 +11,16 @@ __all__ = ["VERDICTS", "find_log_scores", "give_verdicts", "is_separated"]
 
 Floats = NDArray[np.float64]
 
-VERDICTS = ("identified", "separated", "position-locked", "at chance")
-_ZERO = 1e-9  # of the length of what is to be met
+VERDICTS = ("identified", "separated", "position-locked", "undecided", "at chance")
+_ZERO = 1e-9
 
 
 def is_separated(x: Floats, s: Floats) -> bool:
-    """Whether some intercept and slopes predict every answer without an error.
+    """Whether some intercept and slopes predict every answer, with none on the boundary (complete separation).
 
     Then likelihood grows without bound along them, and no maximum exists (Albert and Anderson, 1984, "On the existence of
-    maximum likelihood estimates in logistic regression models", Biometrika 71); trials on the boundary are allowed, if not
-    all are. By Stiemke's lemma it is so unless the signed predictors sum to zero with positive weights, which non-negative
-    least squares finds out: such weights can be taken as 1 and more.
+    maximum likelihood estimates in logistic regression models", Biometrika 71). By Gordan's theorem it is so unless the
+    signed predictors have a weighted mean of zero, which non-negative least squares finds out.
 
     Parameters
     ----------
@@ -33,10 +32,10 @@ def is_separated(x: Floats, s: Floats) -> bool:
     from scipy.optimize import nnls
 
     signed = (np.column_stack([np.ones(len(x)), x]) * s[:, None]).T
-    length = np.linalg.norm(signed, axis=1, keepdims=True)
-    signed = signed / np.where(length > 0, length, 1.0)
-    _, distance = nnls(signed, -signed.sum(axis=1), maxiter=max(300, 30 * len(x)))
-    return bool(distance > _ZERO * len(x))
+    length = np.abs(signed).max(axis=1, keepdims=True)
+    equations = np.vstack([signed / np.where(length > 0, length, 1.0), np.ones(len(x))])
+    _, distance = nnls(equations, np.r_[np.zeros(len(signed)), 1.0], maxiter=max(300, 30 * len(x)))
+    return bool(distance > _ZERO)
 
 
 def find_log_scores(s: Floats, held_out: HeldOut, owner: NDArray[np.int64], n_contexts: int) -> dict[str, Floats]:
@@ -57,6 +56,8 @@ def find_log_scores(s: Floats, held_out: HeldOut, owner: NDArray[np.int64], n_co
         "place": np.log(np.where(chose_a, held_out.share, 1.0 - held_out.share)),
         "options": np.log(np.where(chose_a, held_out.chance, 1.0 - held_out.chance)),
     }
+    known = ~np.isnan(held_out.chance)
+    scores = {name: np.where(known, values, np.nan) for name, values in scores.items()}
     return {
         name: np.asarray(np.bincount(owner, weights=values, minlength=n_contexts), dtype=np.float64)
         for name, values in scores.items()
@@ -65,10 +66,12 @@ def find_log_scores(s: Floats, held_out: HeldOut, owner: NDArray[np.int64], n_co
 
 def give_verdicts(scores: dict[str, Floats], separated: NDArray[np.bool_], threshold: float) -> NDArray[np.str_]:
     """A verdict for each context: something has to predict better by `threshold` than all that is simpler."""
-    simpler = np.fmax(scores["coin"], scores["place"])
-    by_options = scores["options"] >= simpler + threshold
+    by_options = scores["options"] >= np.maximum(scores["coin"], scores["place"]) + threshold
     by_place = scores["place"] >= scores["coin"] + threshold
-    found = np.where(
-        by_options, np.where(separated, "separated", "identified"), np.where(by_place, "position-locked", "at chance")
+    by_either = scores["options"] >= scores["coin"] + threshold  # but not by more than the place
+    found = np.select(
+        [by_options & separated, by_options, by_place, by_either],
+        ["separated", "identified", "position-locked", "undecided"],
+        "at chance",
     )
     return np.asarray(found, dtype=np.str_)

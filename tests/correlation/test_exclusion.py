@@ -61,6 +61,19 @@ def test_verdicts_choose(fit, archive):
     assert none.table["n_weights"].sum() > found.table["n_weights"].sum()
 
 
+def test_a_missing_verdict_excludes_as_well(fit, archive):
+    table = pd.DataFrame({"scenario": ["scenario_001", "scenario_004"], "verdict": [None, "at chance"]})
+    found = correlate(fit, archive.reports, exclude=table, draws=500)
+    assert not found.points["scenario"].isin(table["scenario"]).any()
+    assert set(found.left_out["reason"]) >= {"left out by request", "at chance"}
+
+
+def test_reports_that_belong_to_every_group(fit, archive):
+    frame = archive.reports.frame.drop(columns="preferences")
+    with pytest.raises(ArgumentError, match=r"exclude: expected reports with the fit's.*without preferences"):
+        correlate(fit, type(archive.reports)(frame), exclude=["scenario_001"])
+
+
 def test_everything_left_out(fit, archive):
     found = correlate(fit, archive.reports, exclude=fit.contexts["scenario"].unique().tolist(), draws=500)
     assert (found.table["n_weights"] == 0).all()

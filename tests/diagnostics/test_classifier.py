@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from selfinterp_stats import ArgumentError, ChoiceClassifier, check_decisions, fit_choices, list_trials
 from selfinterp_stats.agents import LogitDecider
+from selfinterp_stats.seeding import make_generator
 
 
 def make_data(seed=1, trials=60):
@@ -76,8 +77,9 @@ def test_the_checks_of_a_fit_predict_as_it_does():
     checks = check_decisions(fit, cv=splitter, replications=0)
     scales = dict(zip(fit.population["parameter"], np.log(fit.population_draws).mean(axis=1), strict=True))
     X, y = list_trials(decisions, scenarios, "s002")
-    # the checks number trials by what was chosen and shown; folds without shuffling go by that order
+    # the checks number trials by what was chosen and shown, and shuffle them
     order = np.lexsort([np.where(y, 1.0, -1.0), *X.to_numpy().T[::-1]])
+    order = order[make_generator(fit.spec.seed, "folds", context=2).permutation(len(order))]
     model = ChoiceClassifier(np.exp(scales["tau"]), np.exp(scales["sigma_alpha"]), draws=4000)
     found = cross_val_predict(model, X.to_numpy()[order], y.to_numpy()[order], cv=splitter, method="predict_proba")[:, 1]
     expected = -np.log(np.where(y.to_numpy()[order], found, 1.0 - found)).mean()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from helpers.choices import by_decider, make_trials, name_first, toss
 from scipy.optimize import linprog
-from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedKFold
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, StratifiedKFold
 
 from selfinterp_stats import (
     ArgumentError,
@@ -23,7 +23,7 @@ from selfinterp_stats import (
 from selfinterp_stats.agents import DeterministicDecider, LapsingDecider, LogitDecider
 from selfinterp_stats.choice.priors import Beta
 from selfinterp_stats.diagnostics.reliability import find_reliability
-from selfinterp_stats.diagnostics.verdicts import is_separated
+from selfinterp_stats.diagnostics.verdicts import VERDICTS, give_verdicts, is_separated
 
 firm, weak = by_decider(LogitDecider(8.0)), by_decider(LogitDecider(0.0))
 strict = by_decider(DeterministicDecider())
@@ -69,10 +69,7 @@ def test_verdicts_of_coins_and_of_the_model_are_expected():
         assert abs(row["found"] - row["expected"]) < 4.0 * np.sqrt(40 * 0.25)
     assert counts.loc["verdict: at chance", "coin tosses"]["expected"] > 38
     for null in ("coin tosses", "the fitted model"):
-        expected = [
-            counts.loc[f"verdict: {name}", null]["expected"]
-            for name in ("identified", "separated", "at chance", "position-locked")
-        ]
+        expected = [counts.loc[f"verdict: {name}", null]["expected"] for name in VERDICTS]
         assert sum(expected) == pytest.approx(40)
 
 
@@ -147,7 +144,7 @@ def test_agreement_with_targets():
     advantage = 100 * (own["a_1"] - own["b_1"]) - 50 * (own["a_2"] - own["b_2"])
     assert found["s000"] == pytest.approx(((advantage > 0) == (own["chosen"] == "A")).mean())
     assert np.isnan(found["s002"])
-    native = check_decisions(fit_choices(decisions, scenarios, draws=500), targets=targets, replications=0)
+    native = check_decisions(fit_choices(decisions, scenarios, by=("model",), draws=500), targets=targets, replications=0)
     assert native.contexts["target_agreement"].isna().all()
 
 
@@ -159,9 +156,33 @@ def test_separation_is_that_of_linear_programming(seed):
     x = np.round(x, 1) if seed % 2 else x  # ties, trials on the boundary
     s = np.where(x @ rng.normal(0, 4, size) + rng.logistic(size=trials) * (seed % 4 > 0) > 0, 1.0, -1.0)
     signed = np.column_stack([np.ones(trials), x]) * s[:, None]
-    bounds = np.concatenate([np.zeros(trials), np.ones(trials)])
-    best = linprog(-signed.sum(axis=0), A_ub=np.vstack([-signed, signed]), b_ub=bounds, bounds=(None, None))
+    # the largest margin that coefficients between -1 and 1 leave
+    rows = np.column_stack([-signed, np.ones(trials)])
+    cost = np.r_[np.zeros(size + 1), -1.0]
+    best = linprog(cost, A_ub=rows, b_ub=np.zeros(trials), bounds=[(-1, 1)] * (size + 1) + [(None, None)])
     assert is_separated(x, s) == (-best.fun > 1e-7)
+
+
+def test_an_exception_is_no_separation():
+    """An attribute that differs in one trial alone bounds nothing, but other answers have exceptions."""
+    rng = np.random.default_rng(1)
+    x = np.column_stack([rng.uniform(-1, 1, 40), np.zeros(40)])
+    x[0, 1] = 1.0
+    assert not is_separated(x, np.where(rng.random(40) < 0.5, 1.0, -1.0))
+
+
+@pytest.mark.parametrize(
+    ("place", "options", "verdict"),
+    [
+        (-31.0, -20.0, "identified"),
+        (-20.0, -17.0, "position-locked"),
+        (-31.0, -28.0, "undecided"),
+        (-33.0, -32.0, "at chance"),
+    ],
+)
+def test_what_a_verdict_needs(place, options, verdict):
+    scores = {"coin": np.array([-34.7]), "place": np.array([place]), "options": np.array([options])}
+    assert give_verdicts(scores, np.array([False]), 4.0).tolist() == [verdict]
 
 
 def test_answers_on_one_side_are_separated():
@@ -207,8 +228,7 @@ def test_pull_is_what_another_prior_would_do():
         return np.array([np.log(np.abs(fit.slope_draws[owner == c]).max(axis=0)).mean() for c in range(4)])
 
     change = find_consistency(second) - find_consistency(first)
-    # to first order: by log 1.3 of what the log prior's share is, a doubling being one whole unit of power
-    assert change == pytest.approx(0.3 * checks["consistency_pull"].to_numpy(), rel=0.3)
+    assert change == pytest.approx(np.log2(1.3) * np.log1p(checks["consistency_pull"].to_numpy()), rel=0.2)
 
     def find_spread(fit):
         values = fit.weights().values
@@ -225,10 +245,27 @@ def test_single_trials_and_ten_attributes():
     with pytest.warns(SelfInterpWarning, match="1 scenarios have a single trial"):
         checks = check_decisions(fit, replications=1)
     table = checks.contexts.set_index("scenario")
-    assert np.isnan(table.loc["s001", "log_loss_out"])
+    assert table.loc["s001", ["log_loss_out", "elpd_coin", "elpd_options"]].isna().all()
     assert table.loc["s001", "verdict"] == "at chance"
     assert np.isfinite(table.loc[["s000", "s002"], "log_loss_out"]).all()
     assert len(checks.overall) == 1
+
+
+def test_single_trials_without_pooling():
+    decisions, scenarios = make_trials([firm] * 3, 20, 2, seed=12)
+    for name in ("s001", "s002"):
+        frame = decisions.frame[(decisions.frame["scenario"] != name) | (decisions.frame["trial"] == "0")]
+        fit = fit_choices(type(decisions)(frame), scenarios, by=(), pooling="none", draws=500)
+        with pytest.warns(SelfInterpWarning, match="1 scenarios have a single trial"):
+            table = check_decisions(fit, replications=1).contexts.set_index("scenario")
+        assert np.isnan(table.loc[name, "elpd_options"])
+        assert np.isfinite(table.drop(index=name)["elpd_options"]).all()
+
+
+def test_few_trials_and_a_splitter_with_more_folds():
+    decisions, scenarios = make_trials([firm] * 2, 3, 2, seed=12)
+    checks = check_decisions(fit_choices(decisions, scenarios, pooling="none", draws=500), cv=KFold(5), replications=0)
+    assert checks.contexts["log_loss_out"].notna().all()
 
 
 def test_repeatable():
@@ -257,6 +294,7 @@ def small():
         ({"cv": 1}, r"cv: expected a whole number from 2 to 1000, got 1; pass cv=5"),
         ({"cv": "five"}, r"cv: expected a number of folds, or a splitter that needs no groups, got 'five'"),
         ({"cv": GroupKFold(3)}, r"cv: expected a number of folds, or a splitter that needs no groups, got GroupKFold"),
+        ({"cv": []}, r"cv: expected a number of folds, or a splitter that needs no groups, got \[\]"),
         ({"cv": ShuffleSplit(3)}, r"cv: expected a splitter that tests every trial once, got ShuffleSplit"),
         ({"threshold": -1.0}, r"threshold: expected a number from 0 to 1e\+06, got -1.0; pass threshold=4"),
         ({"replications": 2.5}, r"replications: expected a whole number from 0 to 1000, got 2.5"),

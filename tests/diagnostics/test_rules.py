@@ -56,7 +56,7 @@ def find(rule, trials, sigma, seed=1):
 
 def read(evidence, tau, variant=0):
     """Value at some tau, from the grid of settings."""
-    grid = np.linspace(np.log(0.2), np.log(60.0), 85)
+    grid = np.log(3.0) + np.linspace(-2.7, 3.0, 85)
     return np.interp(np.log(tau), grid, evidence.values[0, 85 * variant : 85 * (variant + 1)])
 
 

@@ -125,7 +125,7 @@ def test_checks(written, result):
     weights = pd.read_csv(written / "weights_partial.csv").drop_duplicates(["preferences", "scenario"])
     verdicts = weights.merge(checks, on=["base_model", "preferences", "scenario"])
     assert (verdicts["verdict_x"] == verdicts["verdict_y"]).all()
-    assert set(checks["verdict"]) <= {"identified", "separated", "position-locked", "at chance"}
+    assert set(checks["verdict"]) <= {"identified", "separated", "position-locked", "undecided", "at chance"}
     assert checks.loc[checks["preferences"] == "instilled", "target_agreement"].gt(0.7).all()
     assert checks.loc[checks["preferences"] == "native", "target_agreement"].isna().all()
     counts = pd.read_csv(written / "check_counts.csv")
