@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from selfinterp_stats.choice import ChoiceFit
 from selfinterp_stats.choice.design import Design, build_design
+from selfinterp_stats.choice.pooled import list_groups
 from selfinterp_stats.diagnostics.evidence import RuleEvidence, find_evidence, join_evidence
 from selfinterp_stats.diagnostics.heldout import check_normal, find_scales
 from selfinterp_stats.diagnostics.rule_likelihoods import RULES, RuleTrials
@@ -160,7 +161,7 @@ def compare_rules(
     design = build_design(fit.decisions, fit.scenarios, fit.spec.by)
     scales = find_scales(fit)
     tables, scenarios, values = [], [], []
-    for label, members in _list_groups(fit):
+    for label, members in list_groups(design, fit.spec):
         evidence = [_find_evidence(fit, design, rule, members, float(scales[members[0], 0])) for rule in chosen]
         posterior = sample_shares(evidence, draws, make_generator(fit.spec.seed, "shares", **label))
         _warn(label, chosen, evidence, posterior)
@@ -197,15 +198,6 @@ def _check_rules(rules: Sequence[str]) -> list[str]:
             remedy="leave the argument out to compare all of them",
         )
     return list(rules)
-
-
-def _list_groups(fit: ChoiceFit) -> list[tuple[dict[str, str], NDArray[np.int64]]]:
-    if not fit.spec.by:
-        return [({}, np.arange(len(fit.contexts)))]
-    number = np.asarray(fit.contexts.groupby(list(fit.spec.by), sort=True, dropna=False).ngroup())
-    groups = [np.flatnonzero(number == n) for n in range(number.max() + 1)]
-    labels = [{name: fit.contexts.loc[members[0], name] for name in fit.spec.by} for members in groups]
-    return list(zip(labels, groups, strict=True))
 
 
 def _find_evidence(fit: ChoiceFit, design: Design, rule: str, members: NDArray[np.int64], log_sigma: float) -> RuleEvidence:
